@@ -1,0 +1,102 @@
+# What a contributor types. `make` alone lists the words.
+
+VENV   ?= .venv
+PYTHON ?= $(call first-python,python3 python3.14 python3.13 python3.12 python3.11)
+ARGS   ?=
+
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip install -qq --disable-pip-version-check
+VERSION := $(BIN)/python -c 'import daphne_like; print(daphne_like.__version__)'
+
+# Debian's packages, where one may install them.
+ROOT := $(filter 0,$(shell id -u))
+APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
+
+# The programs the tests talk to, each with the Debian package that has it.
+TOOLS := curl:curl nginx:nginx-light
+
+# The first of some interpreters that runs and is new enough.
+first-python = $(shell for p in $(1); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help serve test test-all benchmark lint types imports docs news unit coverage format tools clean $(VENV)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+serve: $(VENV)/.serves ## Serve the demonstration on http://127.0.0.1:8000
+	@$(BIN)/daphne-like --demo $(ARGS)
+
+test: tools lint types imports docs news unit ## Run every check; nothing lands that fails one
+
+test-all: tools ## Run the tests on every Python from 3.11 on that is here
+	@failed=; $(foreach v,3.11 3.12 3.13 3.14,$(call unit-on,$(v),$(call first-python,\
+		python$(v) $(wildcard $(HOME)/.pyenv/versions/$(v).*/bin/python)))) \
+	test -z "$$failed" || { echo "failed on Python$$failed"; false; }
+
+unit-on = $(if $(2),echo "Python $(1)"; $(MAKE) -s unit VENV=.venv-$(1) PYTHON=$(2) || failed="$$failed $(1)";)
+
+benchmark: $(VENV)/.tests ## Measure this server beside others
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/.tests ## Check the style (ruff)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "make format mends the layout of:"; $(BIN)/ruff format --check; }
+
+format: $(VENV)/.tests ## Mend what ruff can mend
+	@$(BIN)/ruff check --fix --quiet; $(BIN)/ruff format --quiet
+
+types: $(VENV)/.tests ## Check the types (mypy, strict)
+	@$(BIN)/mypy --no-error-summary
+
+imports: $(VENV)/.tests ## Check that imports go down the floors of the house
+	@report=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; false; }
+
+docs: $(VENV)/.tests ## Build the documentation in docs/_build
+	@$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
+
+news: $(VENV)/.tests ## Check that the change is told to users, in newsfragments/
+	@draft=$$($(BIN)/towncrier build --draft 2>&1) || { echo "$$draft"; false; }
+	@ls newsfragments/*.*.md >/dev/null 2>&1 || grep -qs "^## $$($(VERSION)) " CHANGELOG.md \
+		|| { echo "no news fragment: see newsfragments/README.md"; false; }
+
+unit: $(VENV)/.tests ## Run the tests (pytest); ARGS="-k name" chooses
+	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+
+coverage: $(VENV)/.tests ## Run the tests and list the lines they miss
+	@$(BIN)/pytest -n 2 --dist loadscope --cov=daphne_like $(ARGS)
+
+# nginx starts serving when it is installed; the tests start their own.
+tools: ## Install the programs the tests talk to, or name them
+	@lacking=; for tool in $(TOOLS); do \
+		PATH="$$PATH:/usr/sbin" command -v "$${tool%:*}" >/dev/null || lacking="$$lacking $${tool#*:}"; done; \
+	if [ -z "$$lacking" ]; then :; \
+	elif [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
+		$(APT) update && $(APT) install --no-install-recommends $$lacking >/dev/null && \
+		case $$lacking in *nginx*) service nginx stop >/dev/null 2>&1 || true;; esac; \
+	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
+
+clean: ## Remove everything that was made
+	@rm -rf .venv .venv-* benchmarks/.venv build dist docs/_build *.egg-info .coverage* .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment. It is made once, and brought up to date when what it holds changes.
+$(VENV): $(VENV)/.tests
+
+$(VENV)/.serves: setup.cfg pyproject.toml | $(BIN)/python
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tests: setup.cfg pyproject.toml | $(BIN)/python
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.serves
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3"; false; }
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null \
+		|| if [ -n "$(ROOT)" ]; then $(APT) update && $(APT) install $(notdir $(PYTHON))-venv >/dev/null; \
+		else echo "Python's venv is needed: apt install $(notdir $(PYTHON))-venv"; false; fi
+	@"$(PYTHON)" -m venv --clear $(VENV)

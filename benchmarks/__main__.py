@@ -1,0 +1,110 @@
+"""The command line of the benchmark: what to measure, how long, and where the outcome goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.model import Pace
+from benchmarks.plot import plot
+from benchmarks.processes import CLIENT_CORE
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.servers import SERVERS
+from benchmarks.survey import survey
+from benchmarks.tables import page, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from benchmarks.record import Record
+
+_DOCS = Path(__file__).parents[1] / "docs"
+_TOOLS = ("taskset", "wrk")
+_QUICK = Pace(rounds=1, seconds=1, starts=1)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmark as the arguments ask, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    if lacking := [tool for tool in _TOOLS if shutil.which(tool) is None]:
+        print(f"needed, and not here: {', '.join(lacking)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _leave)
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    record = survey(
+        [server for server in SERVERS if server.name in options.servers],
+        [scenario for scenario in SCENARIOS if scenario.name in options.scenarios],
+        _pace(options),
+        shlex.join(["python", "-m", "benchmarks", *arguments]),
+        partial(print, flush=True),
+    )
+    print(f"\n{tables(record)}")
+    if docs := _docs(options):
+        write(record, docs)
+    return 0
+
+
+def write(record: Record, docs: Path) -> None:
+    """Write the record, the page and the plot into a folder of documentation."""
+    reference = docs / "reference"
+    reference.mkdir(parents=True, exist_ok=True)
+    (docs / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n")
+    (reference / "benchmarks.md").write_text(page(record))
+    (reference / "benchmarks.svg").write_text(plot(record))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    servers = [server.name for server in SERVERS]
+    scenarios = [scenario.name for scenario in SCENARIOS]
+    parser.add_argument("--servers", nargs="+", choices=servers, default=servers)
+    parser.add_argument("--scenarios", nargs="+", choices=scenarios, default=scenarios)
+    parser.add_argument("--rounds", type=_positive, help=f"default: {Pace.rounds}")
+    parser.add_argument("--seconds", type=_positive, help=f"of each load; default: {Pace.seconds}")
+    parser.add_argument("--quick", action="store_true", help="one short round, to see it work")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder to write to; default: docs, and for a part of the benchmark none",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _pace(options: argparse.Namespace) -> Pace:
+    asked = {"rounds": options.rounds, "seconds": options.seconds}
+    return replace(
+        _QUICK if options.quick else Pace(),
+        **{name: number for name, number in asked.items() if number is not None},
+    )
+
+
+def _docs(options: argparse.Namespace) -> Path | None:
+    """Return the folder to write to: figures of a part must not replace those of the whole."""
+    whole = len(options.servers) == len(SERVERS) and len(options.scenarios) == len(SCENARIOS)
+    default = _DOCS if whole and not options.quick else None
+    return options.output or default
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """End as after Ctrl-C, so that every server is ended first."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""The virtual environments that the servers run from: one for the peers, one for ours.
+
+Each is made once; ``benchmarks/.venv`` may be removed to get newer peers. Our own package is
+installed anew every time, as a user would get it: built, not linked to the source.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.model import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.model import Server
+
+_PROJECT = Path(__file__).parents[1]
+_FOLDER = Path(__file__).parent / ".venv"
+
+REQUIREMENTS = {
+    "ours": ("fastapi", "uvloop"),
+    "peers": (
+        "daphne",
+        "fastapi",
+        "granian[uvloop]",
+        "gunicorn",
+        "gunicorn_h1c",
+        "h2corn[uvloop]",
+        "hypercorn[uvloop]",
+        "uvicorn[standard]",
+        "uvloop",
+    ),
+}
+"""What pip is asked to put into each environment, beside our package in ours.
+
+Gunicorn's parser is named by itself: the extra ``fast`` would have pip fall back to an older
+Gunicorn wherever the newest one's minimum of the parser, which it does not enforce, is not to be
+had.
+"""
+
+_TELL_VERSIONS = """\
+import importlib.metadata, json, sys
+print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:]}))
+"""
+
+
+def program(environment: str, name: str) -> Path:
+    """Return where an environment has, or would have, a program."""
+    return _FOLDER / environment / "bin" / name
+
+
+def prepare(environment: str) -> None:
+    """Make an environment if there is none, and install what belongs into it.
+
+    Raises:
+        Failed: if something cannot be installed.
+    """
+    if not program(environment, "python").exists():
+        _run([sys.executable, "-m", "venv", str(_FOLDER / environment)])
+    _pip(environment, REQUIREMENTS[environment])
+    if environment == "ours":
+        _install_ours()
+
+
+def versions(server: Server) -> dict[str, str]:
+    """Return the versions of a server's packages, as its environment has them.
+
+    Raises:
+        Failed: if one of them is not installed.
+    """
+    python = program(server.environment, "python")
+    told: dict[str, str] = json.loads(_run([str(python), "-c", _TELL_VERSIONS, *server.packages]))
+    return told
+
+
+def _install_ours() -> None:
+    """Build from a copy: setuptools would leave a folder ``build`` in the source."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "source"
+        left_out = shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "build", "dist")
+        shutil.copytree(_PROJECT, copy, ignore=left_out)
+        _pip("ours", [str(copy)])
+
+
+def _pip(environment: str, requirements: Iterable[str]) -> None:
+    _run([str(program(environment, "python")), "-m", "pip", "install", "--quiet", *requirements])
+
+
+def _run(command: list[str]) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        reason = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Failed(f"not installed: {reason}")
+    return ended.stdout

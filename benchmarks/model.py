@@ -1,0 +1,124 @@
+"""The words of the benchmark: servers, requests, scenarios, figures, and how long to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Sample = dict[str, float]
+"""One measurement: a value for each figure, by the figure's key."""
+
+
+class Failed(Exception):
+    """A server cannot run a scenario; the message is the reason, fit to be published."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server, as it is started from the shell with its fastest settings.
+
+    Attributes:
+        name: how options and tables name it.
+        environment: the virtual environment it is installed in (``environments.py``).
+        command: its command line; ``{port}`` and ``{app}`` are filled in.
+        packages: the distributions whose versions say what was measured, its own first.
+        ours: whether it is the server that the others are compared with.
+    """
+
+    name: str
+    environment: str
+    command: str
+    packages: tuple[str, ...]
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request that a scenario sends over and over.
+
+    Attributes:
+        headers: what is sent beyond ``Host`` and ``Content-Length``.
+        body_size: how many letters ``x`` the body is made of.
+    """
+
+    method: str = "GET"
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    body_size: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The body that is sent."""
+        return b"x" * self.body_size
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The one right answer to a scenario's request."""
+
+    body: bytes
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that a measurement yields, and how a table shows it.
+
+    Attributes:
+        digits: how many places after the point are worth showing.
+    """
+
+    key: str
+    label: str
+    digits: int = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each server has its turn in each scenario.
+        seconds: how long each load lasts, after ``warm_up`` seconds of the same load.
+        starts: how often a server is started in one measurement of its start-up time.
+    """
+
+    rounds: int = 5
+    seconds: int = 4
+    warm_up: int = 1
+    starts: int = 3
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A way to measure a server in a scenario.
+
+    Attributes:
+        figures: what it yields; the first is what servers are ranked by, and less is better.
+        take: takes one sample, and raises ``Failed`` if there is none to take.
+    """
+
+    figures: tuple[Figure, ...]
+    take: Callable[[Server, Scenario, Pace], Sample]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the benchmark: an application, a request for it, and what is measured.
+
+    Attributes:
+        name: how options name it.
+        title: how the tables and the plot name it.
+        app: the application, as ``module:attribute`` of the package ``apps``.
+    """
+
+    name: str
+    title: str
+    app: str
+    measure: Measure
+    answer: Answer
+    request: Request = field(default_factory=Request)
+    connections: int = 64

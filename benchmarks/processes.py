@@ -1,0 +1,160 @@
+"""Servers as processes: started on a core of their own, asked until they answer, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from benchmarks.environments import program
+from benchmarks.model import Answer, Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.model import Request, Scenario, Server
+
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
+"""The server has a core to itself; ``wrk`` and the benchmark share another, where there is one."""
+
+_APP_FOLDER = Path(__file__).parent
+_READY_WITHIN = 30.0
+_STOP_WITHIN = 5.0
+_POLL = 0.001
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has answered once.
+
+    Attributes:
+        pid: its process, from which all its others descend.
+        port: where it listens on 127.0.0.1.
+        started: seconds from its execution to its first right answer.
+    """
+
+    pid: int
+    port: int
+    started: float
+
+
+@contextlib.contextmanager
+def running(server: Server, scenario: Scenario) -> Iterator[Running]:
+    """Start a server for a scenario; when the block is left, end every process it started.
+
+    Raises:
+        Failed: if it ends, stays silent, or answers wrongly.
+    """
+    port = _free_port()
+    with tempfile.TemporaryFile() as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            _command(server, scenario, port),
+            cwd=_APP_FOLDER,
+            env={"PATH": os.defpath, "HOME": str(Path.home()), "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _await_answer(process, port, scenario.request, output)
+            started = time.perf_counter() - began
+            check(port, scenario)
+            yield Running(process.pid, port, started)
+        finally:
+            _end(process)
+
+
+def check(port: int, scenario: Scenario) -> None:
+    """Ask the scenario's request once.
+
+    Raises:
+        Failed: if the answer is not the right one.
+    """
+    try:
+        answer = ask(port, scenario.request)
+    except (OSError, http.client.HTTPException) as error:
+        raise Failed(f"no answer: {type(error).__name__}") from error
+    if answer.status != scenario.answer.status:
+        raise Failed(f"status {answer.status} instead of {scenario.answer.status}")
+    if answer.body != scenario.answer.body:
+        raise Failed(f"wrong body of {len(answer.body)} bytes")
+
+
+def ask(port: int, request: Request) -> Answer:
+    """Send one request to a port of this machine and return the answer.
+
+    Raises:
+        OSError: if nobody listens, or the connection breaks.
+        http.client.HTTPException: if the answer is not HTTP.
+    """
+    # From another loopback address: a connection to a free port could otherwise meet itself.
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=_READY_WITHIN, source_address=("127.0.0.2", 0)
+    )
+    with contextlib.closing(connection):
+        connection.request(
+            request.method, request.path, request.body or None, dict(request.headers)
+        )
+        response = connection.getresponse()
+        return Answer(response.read(), response.status)
+
+
+def last_words(output: str) -> str:
+    """Return the last line of a server's output, with the folders of paths left out."""
+    lines = output.strip().splitlines() or ["it said nothing"]
+    return re.sub(r"(?<!\w)/(?:[\w.@+-]+/)+", "", lines[-1].strip())
+
+
+def _command(server: Server, scenario: Scenario, port: int) -> list[str]:
+    name, *arguments = shlex.split(server.command.format(port=port, app=scenario.app))
+    executable = str(program(server.environment, name))
+    return ["taskset", "--cpu-list", str(SERVER_CORE), executable, *arguments]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _await_answer(
+    process: subprocess.Popen[bytes], port: int, request: Request, output: IO[bytes]
+) -> None:
+    deadline = time.perf_counter() + _READY_WITHIN
+    while time.perf_counter() < deadline:
+        try:
+            ask(port, request)
+        except (OSError, http.client.HTTPException):
+            time.sleep(_POLL)
+        else:
+            return
+        if process.poll() is not None:
+            output.seek(0)
+            words = last_words(output.read().decode(errors="replace"))
+            raise Failed(f"it ended with code {process.returncode}: {words}")
+    raise Failed(f"no answer within {_READY_WITHIN:.0f} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the server's process group to end, then end what is left of it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_WITHIN)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

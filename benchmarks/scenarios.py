@@ -1,0 +1,75 @@
+"""The scenarios that the servers are measured in, one row each."""
+
+import json
+
+from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, items_of
+from benchmarks.measures import LOAD, MEMORY, START
+from benchmarks.model import Answer, Request, Scenario
+
+_USER = 7
+
+# With Host, the fourteen headers of a browser's navigation to a site that it has a cookie of.
+_BROWSER = (
+    ("Connection", "keep-alive"),
+    ("sec-ch-ua", '"Chromium";v="140", "Not=A?Brand";v="24"'),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", '"Linux"'),
+    ("Upgrade-Insecure-Requests", "1"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/140.0.0.0 Safari/537.36",
+    ),
+    (
+        "Accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    ),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Accept-Encoding", "gzip, deflate, br, zstd"),
+    ("Accept-Language", "en-GB,en;q=0.9,de;q=0.7"),
+    ("Cookie", "sessionid=4c1f6a2b9e8d7c5a3f1e; csrftoken=Zk3vT9pLq2Xw7Rb5; theme=dark"),
+)
+
+_ITEMS = Answer(json.dumps(items_of(_USER), separators=(",", ":")).encode())
+_UPLOAD = Request("POST", headers=(("Content-Type", "text/plain"),), body_size=64 * 1024)
+
+SCENARIOS = (
+    Scenario("small", "22-byte answer, 64 connections", "apps.plain:small", LOAD, Answer(GREETING)),
+    Scenario(
+        "single",
+        "22-byte answer, 1 connection",
+        "apps.plain:small",
+        LOAD,
+        Answer(GREETING),
+        connections=1,
+    ),
+    Scenario(
+        "browser",
+        "22-byte answer to a browser's 14 headers, 64 connections",
+        "apps.plain:small",
+        LOAD,
+        Answer(GREETING),
+        Request(headers=_BROWSER),
+    ),
+    Scenario("large", "430 kB answer, 64 connections", "apps.plain:large", LOAD, Answer(DOWNLOAD)),
+    Scenario(
+        "echo",
+        "64 KiB sent and echoed, 64 connections",
+        "apps.plain:echo",
+        LOAD,
+        Answer(_UPLOAD.body),
+        _UPLOAD,
+    ),
+    Scenario(
+        "fastapi",
+        "FastAPI: bearer token, SQLite query, JSON, 64 connections",
+        "apps.api:app",
+        LOAD,
+        _ITEMS,
+        Request(path="/items", headers=(("Authorization", f"Bearer {bearer_token(_USER)}"),)),
+    ),
+    Scenario("memory", "Memory", "apps.plain:small", MEMORY, Answer(GREETING)),
+    Scenario("start", "Start-up", "apps.plain:small", START, Answer(GREETING)),
+)

@@ -1,0 +1,113 @@
+"""A record of measurements as text: the tables for a terminal and the reference page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.record import best_peer, ranked, ratio, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.record import Record, ScenarioRecord
+
+_PAGE = """\
+# Benchmarks
+
+<!-- Written by benchmarks/; change that, and run `make benchmark`. -->
+
+![Medians of every server in every scenario; less is better](benchmarks.svg)
+
+CPU time is the user and system time of a server's whole process tree, divided by the answers it
+gave: what a request costs, however busy the machine is. Each server runs one worker process on a
+core of its own, with its fastest settings and no access log; `wrk` sends the requests from another
+core. Every answer is checked before and after the load, and any error under load counts as
+failure. Servers take turns in {rounds} rounds of {seconds} seconds a load, after a warm-up; the
+tables give medians. *Times best peer* compares the first figure of each table with the best of the
+servers that are not ours: below 1 is better than all of them. *Lowest to highest* is how far the
+rounds lay apart; servers whose ranges overlap are not to be told apart by this run.
+
+Measured on {date} with Python {python} on {cores} cores of {processor} by
+
+```shell
+{command}
+```
+
+{tables}
+
+## What was run
+
+{servers}
+
+The medians, and every sample they were taken from, are in `docs/benchmarks.json`.
+"""
+
+
+def page(record: Record) -> str:
+    """Return the reference page, in Markdown."""
+    return _PAGE.format(
+        rounds=record["rounds"],
+        seconds=record["seconds"],
+        date=record["date"],
+        python=record["python"],
+        cores=record["cores"],
+        processor=record["processor"],
+        command=record["command"],
+        tables=tables(record),
+        servers=_servers(record),
+    )
+
+
+def tables(record: Record) -> str:
+    """Return one Markdown table for each scenario, under a heading."""
+    return "\n\n".join(
+        f"## {scenario['title']}\n\n{_scenario(record, scenario)}"
+        for scenario in record["scenarios"].values()
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose first column is to the left, and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join("| " + " | ".join(_aligned(row, widths)) + " |" for row in (head, rule, *rows))
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    first, *others = zip(row, widths, strict=True)
+    return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+
+
+def _scenario(record: Record, scenario: ScenarioRecord) -> str:
+    figures = scenario["figures"]
+    best = best_peer(record, scenario)
+    rows = []
+    for name, value in ranked(scenario):
+        medians = scenario["medians"][name]
+        cells = [f"{medians[figure['key']]:,.{figure['digits']}f}" for figure in figures]
+        times = ratio(value, best)
+        low, high = (f"{end:,.{figures[0]['digits']}f}" for end in spread(scenario, name))
+        cells.insert(1, f"{low} to {high}")
+        rows.append([_name(record, name), *cells, "" if times is None else f"{times:.2f}"])
+    first, *others = (figure["label"] for figure in figures)
+    head = ["Server", first, "lowest to highest", *others, "times best peer"]
+    failures = [f"{_name(record, name)} failed: {why}." for name, why in scenario["failed"].items()]
+    return "\n\n".join([table(head, rows), *failures])
+
+
+def _name(record: Record, server: str) -> str:
+    version = next(iter(record["servers"][server]["versions"].values()), "")
+    shown = f"{server} {version}".strip()
+    return f"**{shown}**" if record["servers"][server]["ours"] else shown
+
+
+def _servers(record: Record) -> str:
+    rows = [
+        [
+            server,
+            ", ".join(f"{name} {version}" for name, version in about["versions"].items()),
+            f"`{about['command']}`",
+        ]
+        for server, about in record["servers"].items()
+    ]
+    return table(["Server", "Versions", "Command"], rows).replace("-:", "--")

@@ -1,0 +1,221 @@
+"""The application: loaded, made single-callable, and run as one task per exchange.
+
+It knows the live exchanges. It must not know a wire format, nor what the server around it
+does with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import importlib
+import inspect
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from asgiref.compatibility import guarantee_single_callable
+
+from daphne_like.asgi.http import HTTPExchange, Message
+from daphne_like.asgi.scope import Scope
+from daphne_like.errors import ConfigError, StartupError
+from daphne_like.exchange import Observer, Request, Stream
+from daphne_like.limits import Limits
+
+_logger = logging.getLogger("daphne_like.server")
+
+ASGIApplication = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    Awaitable[None],
+]
+
+
+def load(path: str, *, factory: bool = False) -> ASGIApplication:
+    """Import ``package.module:attribute`` and make it an ASGI 3 application.
+
+    Raises :class:`ConfigError` for a path that leads nowhere and :class:`StartupError`
+    (exit status 3) where the module itself fails to import.
+    """
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"Bad application {path!r}: write it as module:attribute.")
+    found: Any = _import(module_name)
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise ConfigError(
+                f"Cannot find {attribute!r} in module {module_name!r}; check the part after "
+                "the colon."
+            ) from None
+    return single_callable(_made_by(found, path) if factory else found)
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise ConfigError(
+                f"Cannot import {name!r}: there is no module {error.name!r}; check the name, "
+                "or give its directory with --app-dir."
+            ) from None
+        raise _import_failed(name, error) from error
+    except Exception as error:
+        raise _import_failed(name, error) from error
+
+
+def _import_failed(name: str, error: Exception) -> StartupError:
+    _logger.error("Exception while importing %r:", name, exc_info=error)
+    return StartupError(f"Cannot import the application's module {name!r}: {error!r}.", 3)
+
+
+def _made_by(factory: Any, path: str) -> Any:
+    try:
+        return factory()
+    except Exception as error:
+        _logger.error("Exception in the application factory %r:", path, exc_info=error)
+        raise StartupError(f"The application factory {path!r} failed: {error!r}.", 3) from error
+
+
+def single_callable(application: Any) -> ASGIApplication:
+    """An ASGI 3 application from one of ASGI 3 or of ASGI 2 (a double callable)."""
+    if not callable(application):
+        raise ConfigError(f"{application!r} is no ASGI application: it cannot be called.")
+    if _takes_three(application):
+        return application  # type: ignore[no-any-return]
+    return guarantee_single_callable(application)  # type: ignore[no-any-return]
+
+
+def _takes_three(application: Any) -> bool:
+    """A plain function of (scope, receive, send) is ASGI 3, whatever it returns.
+
+    So is a class whose instances are awaited. asgiref would take both for double callables.
+    """
+    if inspect.isclass(application):
+        return hasattr(application, "__await__")
+    try:
+        inspect.signature(application).bind(None, None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+class Application:
+    """One ASGI application and its live exchanges; ``open`` is what a wire is given."""
+
+    def __init__(
+        self,
+        call: ASGIApplication,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        root_path: str = "",
+    ) -> None:
+        self.call = call
+        self.limits = limits
+        self.loop = loop
+        self.now = loop.time
+        self.root_path = root_path
+        self.state: dict[str, Any] | None = None
+        self.observers: list[Observer] = []
+        self.live: set[HTTPExchange] = set()
+        self._held: list[HTTPExchange] = []
+        self._emptied: Callable[[], None] | None = None
+        # Taken here, so that a pipelined request does not see what its predecessor left.
+        self._context = contextvars.copy_context()
+
+    def open(self, request: Request, stream: Stream) -> HTTPExchange:
+        """Start the application for `request`."""
+        exchange = HTTPExchange(self, request, stream)
+        self.live.add(exchange)
+        exchange.task = _start_task(exchange.run(), loop=self.loop, context=self._context.copy())
+        return exchange
+
+    def hold(self, exchange: HTTPExchange) -> None:
+        """Flush the exchange's head on the loop's next turn, if no body has come by then."""
+        if not self._held:
+            self.loop.call_soon(self._flush_held)
+        self._held.append(exchange)
+
+    def _flush_held(self) -> None:
+        held, self._held = self._held, []
+        for exchange in held:
+            exchange.flush_head()
+
+    def finished(self, exchange: HTTPExchange) -> None:
+        """The exchange's task is over: from now on nothing refers to it."""
+        self.live.discard(exchange)
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+            exchange.timer = None
+        if self.observers:
+            record = exchange.record()
+            for observer in self.observers:
+                observer(record)
+        if self._emptied is not None and not self.live:
+            self._emptied()
+
+    def cancel_later(self, exchange: HTTPExchange) -> None:
+        """Give the application time to end by itself, then cancel its task."""
+        if exchange in self.live and exchange.timer is None:
+            exchange.timer = self.loop.call_later(
+                self.limits.application_close_timeout, self._cancel, exchange
+            )
+
+    def _cancel(self, exchange: HTTPExchange) -> None:
+        task = exchange.task
+        if task is None:
+            return
+        _logger.warning(
+            "The application took longer than %s s to end, with nobody left who waits for it, "
+            "and is cancelled: %s %s, in %s",
+            self.limits.application_close_timeout,
+            exchange.request.method,
+            exchange.request.target,
+            _waiting_in(task),
+        )
+        task.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until no exchange is live, for `seconds` at the most, then cancel the rest."""
+        if self.live and seconds > 0:
+            emptied = self.loop.create_future()
+            self._emptied = partial(settle, emptied)
+            await asyncio.wait([emptied], timeout=seconds)
+            self._emptied = None
+        tasks = self.cancel()
+        if tasks:
+            _logger.warning("%d requests did not finish in time and are cancelled.", len(tasks))
+            await asyncio.wait(tasks, timeout=self.limits.application_close_timeout)
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """Cancel the tasks of all live exchanges, and return them."""
+        tasks = [exchange.task for exchange in self.live if exchange.task is not None]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+def _waiting_in(task: asyncio.Task[None]) -> str:
+    """The application's coroutines that `task` waits in, outermost first."""
+    names: list[str] = []
+    awaited: Any = task.get_coro()
+    while inspect.iscoroutine(awaited):
+        names.append(awaited.cr_code.co_qualname)
+        awaited = awaited.cr_await
+    return " > ".join(names[1:])
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Give `future` its result, unless it has one."""
+    if not future.done():
+        future.set_result(None)
+
+
+# A real task: asyncio.timeout, anyio and asgiref need one. Started at once where Python can:
+# most requests are then answered without a turn of the loop.
+_EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+_start_task: Callable[..., asyncio.Task[None]] = partial(asyncio.Task, **_EAGER)

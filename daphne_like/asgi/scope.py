@@ -1,0 +1,59 @@
+"""From a request to an ASGI scope: the only place that spells a scope's keys.
+
+ASGI 3.0; HTTP sub-specification 2.5, lifespan 2.0. This module must not know where a
+request came from, nor what becomes of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from daphne_like.exchange import Request
+
+Scope = dict[str, Any]
+
+
+def http_scope(
+    request: Request, root_path: str, supports: frozenset[str], state: dict[str, Any] | None
+) -> Scope:
+    """The scope of one HTTP request; every call makes new containers.
+
+    ``extensions`` names only what works on this connection; ``state`` is there only where
+    the application's lifespan is, as a shallow copy ("a copy of the namespace passed into
+    the lifespan").
+    """
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": request.http_version,
+        "method": request.method,
+        "scheme": request.scheme,
+        "path": decoded_path(request.raw_path),
+        "raw_path": request.raw_path,
+        "query_string": request.query,
+        "root_path": root_path if request.root_path is None else request.root_path,
+        "headers": request.headers,
+        "client": request.client,
+        "server": request.server,
+        "extensions": {name: {} for name in supports} if supports else {},
+    }
+    if state is not None:
+        scope["state"] = state.copy()
+    return scope
+
+
+def decoded_path(raw: bytes) -> str:
+    """The path "with percent-encoded sequences and UTF-8 byte sequences decoded"."""
+    if b"%" in raw:
+        raw = unquote_to_bytes(raw)
+    return raw.decode("utf-8", "replace")
+
+
+def lifespan_scope(state: dict[str, Any]) -> Scope:
+    """The scope of the application's lifespan in this process."""
+    return {
+        "type": "lifespan",
+        "asgi": {"version": "3.0", "spec_version": "2.0"},
+        "state": state,
+    }

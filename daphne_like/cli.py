@@ -1,0 +1,150 @@
+"""The command line and the twistd plugin, both generated from the one table of options.
+
+This module must not know how anything is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from daphne_like import __version__
+from daphne_like.config import OPTIONS, Config, Option, configure
+from daphne_like.errors import ConfigError, DaphneLikeError, StartupError
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+
+_DESCRIPTION = "Serve an ASGI application over HTTP."
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's parser; what is not given is not in its result."""
+    made = argparse.ArgumentParser(
+        "daphne-like",
+        description=_DESCRIPTION,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    made.add_argument("--version", action="version", version=f"daphne-like {__version__}")
+    made.add_argument(
+        "application", nargs="?", help="The application, as package.module:attribute."
+    )
+    groups: dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = made.add_argument_group(option.group)
+        groups[option.group].add_argument(*option.flags, dest=option.name, **_argument(option))
+    return made
+
+
+def _argument(option: Option) -> dict[str, Any]:
+    text = option.help.replace("%", "%%")
+    if option.switch:
+        return {"action": "store_true", "help": text}
+    if option.default not in (None, (), ""):
+        text += f" Default: {option.default}.".replace("%", "%%")
+    made: dict[str, Any] = {"help": text, "type": option.type, "choices": option.choices}
+    if not option.choices:
+        made["metavar"] = {int: "N", float: "SECONDS"}.get(option.type, "TEXT")  # type: ignore[call-overload]
+    if option.repeatable:
+        made["action"] = "append"
+    return made
+
+
+def configured(arguments: Sequence[str]) -> Config:
+    """The configuration that a command line asks for.
+
+    Raises :class:`ConfigError`; leaves the process for ``--help``, ``--version`` and for
+    options that do not exist.
+    """
+    given = vars(parser().parse_args(arguments))
+    for option in OPTIONS:
+        if option.repeatable and option.name in given:
+            given[option.name] = tuple(given[option.name])
+    return configure(given)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until it is told to stop; return the process's exit status."""
+    try:
+        config = configured(sys.argv[1:] if arguments is None else arguments)
+        return serve(config)
+    except DaphneLikeError as error:
+        return complain(error)
+
+
+def complain(error: DaphneLikeError) -> int:
+    """Say in one line what is wrong; return the exit status that fits."""
+    print(f"daphne-like: {error}", file=sys.stderr)
+    if isinstance(error, ConfigError):
+        return error.exit_status
+    return error.exit_status if isinstance(error, StartupError) else 1
+
+
+def serve(config: Config) -> int:
+    """Serve on a reactor of our own until a signal; return the exit status."""
+    from daphne_like import process
+
+    process.set_up_logging(config.verbosity, config.log_format)
+    reactor = process.install_reactor(config.loop, tls=needs_twisted_tls(config))
+    process.bridge_twisted_log()
+    from daphne_like.server import ASGIService
+
+    failures: list[DaphneLikeError] = []
+
+    def failed(error: DaphneLikeError) -> None:
+        failures.append(error)
+        reactor.stop()
+
+    service = ASGIService(config, reactor, failed=failed)
+    process.run(reactor, service.startService, service.stopService, service.force)
+    return complain(failures[0]) if failures else 0
+
+
+def needs_twisted_tls(config: Config) -> bool:
+    """Whether an endpoint string, or the operator, asks for TLS by Twisted."""
+    return config.twisted_tls or any(
+        text.partition(":")[0].lower() not in ("tcp", "tcp6", "unix", "fd")
+        for text in config.endpoints
+    )
+
+
+# --- twistd -----------------------------------------------------------------------------
+
+
+def __getattr__(name: str) -> Any:
+    """``Options``, for twistd: made when asked for, because its base imports Twisted."""
+    if name == "Options":
+        return _twistd_options()
+    raise AttributeError(name)
+
+
+def _twistd_options() -> type:
+    from twisted.python import usage
+
+    class Options(usage.Options):
+        """The same options as the command line's, parsed by the same parser."""
+
+        synopsis = "[options] module:attribute"
+        longdesc = _DESCRIPTION
+
+        def parseOptions(self, options: Sequence[str] | None = None) -> None:
+            try:
+                self["config"] = configured(list(options or ()))
+            except ConfigError as error:
+                raise usage.UsageError(str(error)) from None
+
+    return Options
+
+
+def makeService(options: Any) -> IService:
+    """The service for ``twistd daphne-like``; installs the asyncio reactor if none is there."""
+    from daphne_like import process
+
+    reactor = process.install_reactor(options["config"].loop, tls=True)
+    from daphne_like.server import ASGIService
+
+    return ASGIService(options["config"], reactor)

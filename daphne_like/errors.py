@@ -1,0 +1,73 @@
+"""The whole exception tree of the server.
+
+Errors carry their answer: what the operator reads, the status the client gets, or what
+the application did wrong. This module must not know who raises or who catches.
+"""
+
+from __future__ import annotations
+
+
+class DaphneLikeError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class ConfigError(DaphneLikeError):
+    """The configuration cannot work; the message is one line that names the fix."""
+
+    exit_status = 2
+
+
+class StartupError(DaphneLikeError):
+    """The server cannot start; the message is one line for the operator.
+
+    ``exit_status`` is 3 where the application itself cannot start, which tells a
+    supervisor not to try again, and 1 otherwise (an address in use, for example).
+    """
+
+    def __init__(self, message: str, exit_status: int = 1) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class RemoteFault(DaphneLikeError):
+    """The peer broke the protocol or a limit: ``status`` answers it, ``reason`` is logged."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class AppFault(DaphneLikeError):
+    """The application sent a message that its protocol state does not allow.
+
+    Raised out of the application's ``send()``: "If the server receives an invalid event
+    dictionary, it should raise an exception" (ASGI 3.0, Error Handling).
+
+    ``state`` names the protocol state, ``message`` the message's type, ``fault`` the field
+    or rule that was broken.
+    """
+
+    def __init__(self, state: str, message: object, fault: str) -> None:
+        super().__init__(f"{message!r} in state {state}: {fault}")
+        self.state = state
+        self.message = message
+        self.fault = fault
+
+
+class ClientDisconnected(OSError):
+    """``send()`` after the client has left.
+
+    "If send() is called on a closed connection the server should raise a server-specific
+    subclass of OSError" (ASGI HTTP spec 2.4).
+    """
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether `error` is nothing but our own :class:`ClientDisconnected`.
+
+    Task groups wrap what they raise, so groups are looked into.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_disconnect(inner) for inner in error.exceptions)
+    return isinstance(error, ClientDisconnected)

@@ -1,0 +1,205 @@
+"""The seam: the small types through which the wire and the application meet.
+
+A wire connection turns bytes into a :class:`Request` and a :class:`Stream` and calls
+``open(request, stream)``, which returns an :class:`Exchange`. The wire side is synchronous
+callbacks, the application side is coroutines. Nothing here may know a wire format, ASGI,
+Twisted or asyncio.
+
+The rules both sides keep:
+
+* A stream belongs to one exchange, from ``open`` until ``end``, ``abort`` or
+  ``disconnected``; after any of them neither side calls the other again.
+* ``respond``, or ``send_head`` and then ``send_body`` any number of times and ``end``.
+* What the wire delivers by ``body_received`` the exchange pays back by ``consumed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+Field = tuple[bytes, bytes]
+"""One header field: name and value."""
+
+Fields = list[Field]
+"""Header fields in their order, duplicates kept."""
+
+Address = tuple[str, int | None]
+"""A host and its port, or the path of a Unix socket and ``None``."""
+
+
+class Request:
+    """The head of one request, judged and valid, the same for every wire.
+
+    ``headers`` have lower-case names; ``raw_path`` is the target as received, without the
+    query; ``authority`` is what ``Host`` or ``:authority`` said; ``upgrade`` is
+    ``"websocket"`` for an HTTP/1.1 Upgrade and for an extended CONNECT alike.
+    """
+
+    __slots__ = (
+        "authority",
+        "client",
+        "headers",
+        "http_version",
+        "method",
+        "query",
+        "raw_path",
+        "root_path",
+        "scheme",
+        "server",
+        "tls",
+        "upgrade",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each slot, by position, on the hot path
+        self,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: Fields,
+        http_version: str,
+        scheme: str,
+        authority: bytes,
+        client: Address | None,
+        server: Address | None,
+        tls: dict[str, Any] | None = None,
+        upgrade: str | None = None,
+        root_path: str | None = None,
+    ) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.query = query
+        self.headers = headers
+        self.http_version = http_version
+        self.scheme = scheme
+        self.authority = authority
+        self.client = client
+        self.server = server
+        self.tls = tls
+        self.upgrade = upgrade
+        self.root_path = root_path
+
+    @property
+    def target(self) -> str:
+        """Path and query for a log line: escaped, so that no byte can act on a terminal."""
+        raw = self.raw_path + b"?" + self.query if self.query else self.raw_path
+        return escaped(raw)
+
+
+def escaped(raw: bytes) -> str:
+    r"""Bytes from the network as printable ASCII; the rest as ``\xNN`` (CVE-2020-7694)."""
+    text = raw.decode("latin-1")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isascii() and c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+class ResponseHead:
+    """The head of one response, judged and valid.
+
+    ``length`` is the application's Content-Length or ``None``; ``bodiless`` says that no
+    body may follow (HEAD, 204, 304: RFC 9110, section 6.4.1); ``close`` that the
+    application asked for the connection's end; ``own`` names the default fields (Date,
+    Server) that the application has set itself.
+    """
+
+    __slots__ = ("bodiless", "close", "fields", "length", "own", "status")
+
+    def __init__(
+        self,
+        status: int,
+        fields: Fields,
+        length: int | None = None,
+        *,
+        bodiless: bool = False,
+        close: bool = False,
+        own: frozenset[bytes] = frozenset(),
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.length = length
+        self.bodiless = bodiless
+        self.close = close
+        self.own = own
+
+
+class Stream(Protocol):
+    """What the wire gives to an exchange: the way out, and the credit for the way in."""
+
+    supports: frozenset[str]
+    """Names of the ASGI extensions that work on this stream."""
+
+    full: bool
+    """True while the peer reads too slowly: await ``Exchange.drained`` before the next write."""
+
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Send a whole response and end: one write where the wire can."""
+
+    def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
+        """Send the head, with the first piece of the body where there is one."""
+
+    def send_body(self, data: bytes) -> None:
+        """Send one piece of the body."""
+
+    def end(self) -> None:
+        """The response is complete."""
+
+    def abort(self, reason: str) -> None:
+        """Break the stream off so that the peer can tell that the response is not whole."""
+
+    def wanted(self) -> None:
+        """The application reads for the first time: a 100-continue goes out if asked for."""
+
+    def consumed(self, size: int) -> None:
+        """The application has taken `size` bytes of the body: credit to read on."""
+
+
+class Exchange(Protocol):
+    """What the application side gives to the wire: one request's other end."""
+
+    def body_received(self, data: bytes) -> None:
+        """A piece of the request's body has come; it is paid back by ``stream.consumed``."""
+
+    def body_ended(self) -> None:
+        """The request's body is complete."""
+
+    def disconnected(self, reason: str) -> None:
+        """The stream is gone: the peer left, or broke the protocol in the body.
+
+        Where the peer still listens and nothing was sent, the wire answers by itself.
+        """
+
+    def drained(self) -> None:
+        """The stream is no longer ``full``."""
+
+    def timed_out(self) -> None:
+        """The time for the whole exchange (``--http-timeout``) is over."""
+
+    def drain(self) -> None:
+        """The server is stopping: finish soon."""
+
+
+Open = Callable[[Request, Stream], Exchange]
+"""How a wire hands a request over; observers wrap it."""
+
+
+class Record(NamedTuple):
+    """What one finished exchange leaves behind for access log and metrics.
+
+    Times are seconds: ``started`` since the epoch, ``first_byte`` and ``duration`` since
+    then. ``outcome`` is ``"complete"``, ``"disconnected"``, ``"failed"`` or ``"timed out"``.
+    """
+
+    kind: str
+    request: Request
+    status: int | None
+    bytes_in: int
+    bytes_out: int
+    started: float
+    first_byte: float | None
+    duration: float
+    outcome: str
+
+
+Observer = Callable[[Record], None]
+"""What hears of a finished exchange."""

@@ -1,0 +1,198 @@
+"""Every byte, count and second that the server limits, each with its reason; and the timer.
+
+A limit is written here and nowhere else: its option, its help and its row in the reference
+are generated from its field. This module must not know who enforces a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def _limit(default: Any, unit: str, reason: str, *flags: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "reason": reason, "flags": flags})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one server."""
+
+    head_size: int = _limit(
+        64 * KIB, "bytes", "A request's line and header fields together; more is answered 431."
+    )
+    head_fields: int = _limit(
+        256, "fields", "Header fields of one request; browsers send under 30. More: 431."
+    )
+    read_budget: int = _limit(
+        64 * KIB,
+        "bytes",
+        "Body that waits for the application before reading from the socket pauses.",
+    )
+    write_budget: int = _limit(
+        64 * KIB, "bytes", "Response that waits for a slow client before send() waits."
+    )
+    discard_size: int = _limit(
+        256 * KIB,
+        "bytes",
+        "Unread body that is thrown away after an early response to keep the connection; "
+        "with more to come the connection is closed instead.",
+    )
+    head_timeout: float = _limit(
+        30.0, "seconds", "From a request's first byte to the end of its head; then 408."
+    )
+    keep_alive: float = _limit(
+        75.0,
+        "seconds",
+        "An idle connection is kept; longer than the 60 s of load balancers, so that they, "
+        "not we, close first.",
+    )
+    linger: float = _limit(
+        5.0,
+        "seconds",
+        "After a final response, unread input is still drained, so that no reset destroys "
+        "the response on its way.",
+    )
+    half_close_grace: float = _limit(
+        10.0,
+        "seconds",
+        "A client that has closed its sending side may wait for its answer; TCP cannot tell it "
+        "from one that has left, so then the application is told of a disconnect.",
+    )
+    http_timeout: float | None = _limit(
+        None,
+        "seconds",
+        "A whole HTTP exchange; one that has not started is answered 503, one that has is cut.",
+        "-t",
+        "--http-timeout",
+    )
+    application_close_timeout: float = _limit(
+        10.0,
+        "seconds",
+        "An application has after its client left (or the server's time is over) before its "
+        "task is cancelled.",
+        "--application-close-timeout",
+    )
+    send_grace: float = _limit(
+        5.0,
+        "seconds",
+        "An application that listens for the disconnect may still send() into the void, so "
+        "that it can finish; then send() raises.",
+    )
+    graceful_timeout: float = _limit(
+        20.0,
+        "seconds",
+        "Requests in flight have to finish when the server stops; below the 30 s that "
+        "Kubernetes waits.",
+        "--graceful-timeout",
+    )
+    startup_timeout: float = _limit(
+        60.0, "seconds", "The application's lifespan startup may take.", "--startup-timeout"
+    )
+    shutdown_timeout: float = _limit(
+        10.0, "seconds", "The application's lifespan shutdown may take.", "--shutdown-timeout"
+    )
+    backlog: int = _limit(
+        2048, "connections", "The kernel holds while none is accepted.", "--backlog"
+    )
+    ping_interval: float = _limit(
+        20.0, "seconds", "An idle WebSocket is pinged after.", "--ping-interval"
+    )
+    ping_timeout: float = _limit(
+        30.0, "seconds", "A WebSocket is closed when a ping gets no answer for.", "--ping-timeout"
+    )
+    websocket_timeout: float = _limit(
+        86400.0, "seconds", "A WebSocket may live; -1 for no limit.", "--websocket_timeout",
+        "--websocket-timeout",
+    )  # fmt: skip
+    websocket_connect_timeout: float = _limit(
+        5.0, "seconds", "The application has to accept a WebSocket.", "--websocket_connect_timeout",
+        "--websocket-connect-timeout",
+    )  # fmt: skip
+    websocket_max_message_size: int = _limit(
+        MIB, "bytes", "A WebSocket message; 0 for no limit.", "--websocket-max-message-size"
+    )
+    websocket_max_frame_size: int = _limit(
+        MIB, "bytes", "A WebSocket frame; 0 for no limit.", "--websocket-max-frame-size"
+    )
+
+
+LIMITS = tuple(item.name for item in fields(Limits))
+"""The names of all limits, in their order."""
+
+
+class DelayedCall(Protocol):
+    """What a clock gives for a call to come; Twisted's ``IDelayedCall``, as far as used."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+
+
+class Clock(Protocol):
+    """Time as an argument; Twisted's ``IReactorTime``, as far as used."""
+
+    def seconds(self) -> float:
+        """The time now, in seconds since any fixed moment."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> DelayedCall:
+        """Call `callable` in `delay` seconds."""
+
+
+class Deadline:
+    """One timer that is moved without being cancelled.
+
+    Moving it later only writes a number: the timer that is armed finds out when it fires,
+    and arms itself again. So a connection has one timer for its whole life, however many
+    requests it carries.
+    """
+
+    __slots__ = ("_armed", "_armed_for", "_at", "_clock", "_expired", "_now")
+
+    def __init__(self, clock: Clock, expired: Callable[[], None]) -> None:
+        self._clock = clock
+        self._now = clock.seconds
+        self._expired = expired
+        self._at: float | None = None
+        self._armed: DelayedCall | None = None
+        self._armed_for = 0.0
+
+    def set(self, seconds: float | None) -> None:
+        """Let `expired` be called in `seconds` from now, instead of what was set before."""
+        if seconds is None:
+            self._at = None
+            return
+        at = self._at = self._now() + seconds
+        if self._armed is None or self._armed_for > at:
+            self._arm(seconds, at)
+
+    def clear(self) -> None:
+        """Let nothing happen until `set` is called again."""
+        self._at = None
+
+    def stop(self) -> None:
+        """Give the timer back: nothing is left in the clock."""
+        self._at = None
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+
+    def _arm(self, seconds: float, at: float) -> None:
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed_for = at
+        self._armed = self._clock.callLater(seconds, self._fire)
+
+    def _fire(self) -> None:
+        self._armed = None
+        if self._at is None:
+            return
+        left = self._at - self._now()
+        if left > 0:
+            self._arm(left, self._at)
+            return
+        self._at = None
+        self._expired()

@@ -1,0 +1,260 @@
+"""The server as a Twisted service: assemble, start the application, listen, drain, stop.
+
+``startService`` and ``stopService`` are what the command line, twistd, runserver and every
+worker run. This module must not know any of them, nor install a reactor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+
+from daphne_like import config as configuration
+from daphne_like.access import AccessLog
+from daphne_like.asgi.application import Application, ASGIApplication, load, settle
+from daphne_like.asgi.lifespan import Lifespan
+from daphne_like.config import Config
+from daphne_like.errors import DaphneLikeError, StartupError
+from daphne_like.exchange import Open
+from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
+from daphne_like.transport import endpoints
+from daphne_like.wire.http1 import HTTP1Connection
+from daphne_like.wire.shared import DefaultFields, Shared
+
+_logger = logging.getLogger("daphne_like.server")
+
+
+class HTTPFactory(Factory):
+    """Builds the connection for each client that comes."""
+
+    noisy = False
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection:
+        return HTTP1Connection(self._shared)
+
+
+class ASGIService(Service):
+    """One ASGI application, served as `config` says on `reactor` (an asyncio one).
+
+    ``failed`` is called with the error, instead of serving, where the start fails; without
+    it the error is logged and the reactor stopped.
+    """
+
+    name = "daphne-like"
+
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        *,
+        application: ASGIApplication | None = None,
+        failed: Callable[[DaphneLikeError], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._given = application
+        self._failed = failed or self._log_and_stop
+        self._ports: list[IListeningPort] = []
+        self._lifespan: Lifespan | None = None
+        self._application: Application | None = None
+        self._shared: Shared | None = None
+        self._access_file: TextIO | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+
+    # --- Start ----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load and start the application, then listen.
+
+        Raises :class:`DaphneLikeError` where something of it cannot be done.
+        """
+        config, limits = self._config, self._config.limits
+        call = self._given or self._load()
+        lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
+        await lifespan.startup()
+        application = Application(
+            call, limits, asyncio.get_running_loop(), root_path=config.root_path
+        )
+        application.state = lifespan.state
+        self._application = application
+        self._observe(application)
+        self._shared = Shared(
+            self._opened_by(application), self._reactor, limits, default_fields(config)
+        )
+        await self._listen(HTTPFactory(self._shared))
+
+    def _load(self) -> ASGIApplication:
+        if self._config.demo:
+            return load("daphne_like.demo:application")
+        directory = str(Path(self._config.app_dir).resolve())
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+        return load(cast(str, self._config.application), factory=self._config.factory)
+
+    def _observe(self, application: Application) -> None:
+        config = self._config
+        path = config.access_log
+        if config.no_access_log or (path is None and config.verbosity < 1):
+            return
+        if path is None or path == "-":
+            stream: TextIO = sys.stdout
+        else:
+            try:
+                stream = self._access_file = Path(path).open(  # noqa: SIM115 - until we stop
+                    "a", buffering=1, encoding="ascii"
+                )
+            except OSError as error:
+                raise StartupError(
+                    f"Cannot write to --access-log {path}: {error.strerror}."
+                ) from None
+        application.observers.append(AccessLog(stream))
+
+    def _opened_by(self, application: Application) -> Open:
+        config = self._config
+        if not config.proxy_headers:
+            return application.open
+        default = ForwardedHeaders()
+        names = ForwardedHeaders(
+            _field_name(config.proxy_headers_host, default.address),
+            _field_name(config.proxy_headers_port, default.port),
+        )
+        return forwarded(application.open, Trusted(config.forwarded_allow_ips), names)
+
+    async def _listen(self, factory: Factory) -> None:
+        for endpoint in listening_on(self._config, self._reactor):
+            shown = getattr(endpoint, "description", endpoint)
+            try:
+                listening = endpoint.listen(factory)
+                port = await listening.asFuture(asyncio.get_running_loop())
+            except DaphneLikeError:
+                raise
+            except Exception as error:
+                raise StartupError(f"Cannot listen on {shown}: {error}.") from error
+            self._ports.append(port)
+            _logger.info("Listening on %s", describe(port.getHost()))
+
+    # --- Stop -----------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Close the listeners, let requests finish, end the application's lifespan."""
+        for port in self._ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped.asFuture(asyncio.get_running_loop())
+        self._ports.clear()
+        if self._shared is not None and self._application is not None:
+            await self._drain(self._shared, self._application)
+        if self._lifespan is not None:
+            await self._lifespan.shutdown()
+        if self._access_file is not None:
+            self._access_file.close()
+
+    async def _drain(self, shared: Shared, application: Application) -> None:
+        seconds = self._config.limits.graceful_timeout
+        gone = asyncio.get_running_loop().create_future()
+        shared.drain(partial(settle, gone))
+        await application.drain(seconds)
+        # What was answered last is still on its way out.
+        await asyncio.wait([gone], timeout=min(seconds, 2.0))
+        shared.abort()
+
+    def force(self) -> None:
+        """Wait for nothing any more: a second signal's meaning."""
+        if self._application is not None:
+            self._application.cancel()
+        if self._shared is not None:
+            self._shared.abort()
+        if self._stopping is not None:
+            self._stopping.cancel()
+
+    def _log_and_stop(self, error: DaphneLikeError) -> None:
+        _logger.critical("%s", error)
+        self._reactor.stop()
+
+    # --- Twisted --------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]
+        self._reactor.callLater(0, self._start_soon)
+
+    def _start_soon(self) -> None:
+        self._starting = asyncio.ensure_future(self._start_or_fail())
+
+    async def _start_or_fail(self) -> None:
+        try:
+            await self.start()
+        except DaphneLikeError as error:
+            self._failed(error)
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when everything is drained and the application has shut down."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._stopping = asyncio.ensure_future(self._stop_all())
+        stopped: Deferred[None] = Deferred()
+        self._stopping.add_done_callback(lambda _: stopped.callback(None))
+        return stopped
+
+    async def _stop_all(self) -> None:
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        try:
+            await self.stop()
+        except Exception:
+            _logger.exception("The server did not stop cleanly:")
+
+    @property
+    def ports(self) -> list[IListeningPort]:
+        """What is listened on, in the order of the configuration."""
+        return list(self._ports)
+
+
+def _field_name(given: str | None, default: bytes) -> bytes:
+    return default if given is None else given.lower().encode("latin-1")
+
+
+def default_fields(config: Config) -> DefaultFields:
+    """The header fields that every response gets."""
+    named = not config.no_server_name and config.server_name
+    return DefaultFields(
+        config.server_name.encode("latin-1") if named else None,
+        not config.no_date_header,
+        config.headers,
+    )
+
+
+def listening_on(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
+    """The endpoints that `config` asks for."""
+    limits = config.limits
+    found = [endpoints.from_string(reactor, text, limits) for text in config.endpoints]
+    address = configuration.addresses(config)
+    if address is not None:
+        found.append(endpoints.tcp(reactor, *address, limits))
+    if config.unix_socket is not None:
+        found.append(endpoints.unix(reactor, config.unix_socket, limits))
+    if config.file_descriptor is not None:
+        found.append(endpoints.inherited(reactor, config.file_descriptor, limits))
+    return found
+
+
+def describe(host: Any) -> str:
+    """An address as an operator would type it."""
+    name = getattr(host, "name", None)
+    if name is not None:
+        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
+    shown = f"[{host.host}]" if ":" in host.host else host.host
+    return f"http://{shown}:{host.port}"

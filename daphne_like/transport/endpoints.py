@@ -1,0 +1,196 @@
+"""From options and endpoint strings to endpoints that listen.
+
+Our own kinds (TCP, Unix, inherited descriptors) take the native transport; every other
+endpoint string works through Twisted. This module must not know which protocol is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from daphne_like.errors import ConfigError, StartupError
+from daphne_like.limits import Limits
+from daphne_like.transport.sockets import (
+    Listener,
+    inherited_listener,
+    tcp_listener,
+    unix_listener,
+)
+from daphne_like.transport.stream import NativePort
+
+UNIX_MODE = 0o666
+"""Who may connect to a Unix socket: everybody who may reach its directory, as with Daphne."""
+
+
+@implementer(IStreamServerEndpoint)
+class NativeEndpoint:
+    """An endpoint whose connections are the event loop's own transports.
+
+    `listen` binds, with the backlog that it is given.
+    """
+
+    def __init__(self, reactor: Any, description: str, listen: Callable[[int], Listener],
+                 limits: Limits, backlog: int | None = None) -> None:  # fmt: skip
+        self._reactor = reactor
+        self._listen = listen
+        self._limits = limits
+        self._backlog = limits.backlog if backlog is None else backlog
+        self.description = description
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Bind at once, accept as soon as the reactor runs.
+
+        Fails with :class:`StartupError`.
+        """
+        try:
+            listener = self._listen(self._backlog)
+        except StartupError:
+            return fail()
+        port = NativePort(
+            listener.socket, factory, self._backlog, self._limits.write_budget, listener.closed
+        )
+        accepted: Deferred[IListeningPort] = deferLater(self._reactor, 0, _accept, port)
+        return accepted.addErrback(_give_back, port)
+
+
+def _accept(port: NativePort) -> Any:
+    return Deferred.fromFuture(asyncio.ensure_future(port.accept()))
+
+
+def _give_back(failure: Failure, port: NativePort) -> Failure:
+    """Listening failed, or was cancelled: nothing stays bound."""
+    port.stopListening()
+    return failure
+
+
+def tcp(
+    reactor: Any, host: str, port: int, limits: Limits, backlog: int | None = None
+) -> NativeEndpoint:
+    """TCP over IPv4 or IPv6."""
+    shown = f"[{host}]" if ":" in host else host
+    listen = functools.partial(tcp_listener, host, port)
+    return NativeEndpoint(reactor, f"http://{shown}:{port}", listen, limits, backlog)
+
+
+def unix(
+    reactor: Any, path: str, limits: Limits, mode: int = UNIX_MODE, backlog: int | None = None
+) -> NativeEndpoint:
+    """A Unix socket of our own."""
+    listen = functools.partial(unix_listener, path, mode)
+    return NativeEndpoint(reactor, f"unix:{path}", listen, limits, backlog)
+
+
+def inherited(reactor: Any, fileno: int, limits: Limits) -> NativeEndpoint:
+    """A listening socket that somebody else has made."""
+    listen = functools.partial(inherited_listener, fileno)
+    return NativeEndpoint(reactor, f"fd:{fileno}", listen, limits)
+
+
+def from_string(reactor: Any, text: str, limits: Limits) -> IStreamServerEndpoint:
+    """An endpoint from its string, ``tcp:8000:interface=127.0.0.1`` for example.
+
+    Raises :class:`ConfigError` for a string that names no endpoint.
+    """
+    name, positional, named = parse(text)
+    make = _NATIVE.get(name.lower())
+    try:
+        if make is None:
+            endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+            return endpoint
+        arguments = inspect.signature(make).bind(reactor, limits, *positional, **named)
+        return make(*arguments.args, **arguments.kwargs)
+    except Exception as error:
+        raise ConfigError(f"Bad endpoint {text!r}: {error}.") from None
+
+
+# The arguments of the strings are these functions': so are their names and defaults, and
+# what is missing or unknown is found where they are bound.
+
+
+def _tcp_from(
+    reactor: Any, limits: Limits, port: str, interface: str = "", backlog: str = ""
+) -> NativeEndpoint:
+    return tcp(reactor, interface, _number(port), limits, _backlog(backlog))
+
+
+def _tcp6_from(
+    reactor: Any, limits: Limits, port: str, interface: str = "::", backlog: str = ""
+) -> NativeEndpoint:
+    return tcp(reactor, interface, _number(port), limits, _backlog(backlog))
+
+
+def _unix_from(
+    reactor: Any,
+    limits: Limits,
+    address: str,
+    mode: str = f"{UNIX_MODE:o}",
+    backlog: str = "",
+    lockfile: str = "",
+) -> NativeEndpoint:
+    """``lockfile`` is Twisted's way to know a stale socket; we know it without."""
+    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog))
+
+
+def _fd_from(reactor: Any, limits: Limits, fileno: str, domain: str = "") -> NativeEndpoint:
+    """``domain`` is what Daphne's has to be told; we see the socket's family."""
+    return inherited(reactor, _number(fileno), limits)
+
+
+def _backlog(text: str) -> int | None:
+    return _number(text) if text else None
+
+
+def _number(text: str, base: int = 10) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number to base {base}") from None
+
+
+_NATIVE: dict[str, Callable[..., NativeEndpoint]] = {
+    "tcp": _tcp_from,
+    "tcp6": _tcp6_from,
+    "unix": _unix_from,
+    "fd": _fd_from,
+}
+
+_PART = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.DOTALL)
+_NAMED = re.compile(r"(\w+)=(.*)", re.DOTALL)
+
+
+def parse(text: str) -> tuple[str, list[str], dict[str, str]]:
+    r"""Split an endpoint string into its prefix, its positional and its named arguments.
+
+    ``\`` escapes a colon, an equals sign or itself.
+    """
+    parts = [match[1] for match in _PART.finditer(text)]
+    name, *rest = parts[:-1] if text and len(parts) > 1 and not parts[-1] else parts
+    given: list[str] = []
+    named: dict[str, str] = {}
+    for part in rest:
+        match = _NAMED.fullmatch(part)
+        if match is None:
+            given.append(_unescaped(part))
+        else:
+            named[match[1]] = _unescaped(match[2])
+    return name, given, named
+
+
+def _unescaped(part: str) -> str:
+    return re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL)

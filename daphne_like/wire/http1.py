@@ -1,0 +1,399 @@
+"""One HTTP/1 connection: requests in order, one at a time (RFC 9112).
+
+This module finds where each part of the input ends and whose turn it is: the next request is
+not looked at before the one in front has been answered. It must not know ASGI, coroutines
+or sockets: only its Twisted transport and ``open``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, cast
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Exchange
+from daphne_like.limits import Deadline
+from daphne_like.wire.http1_request import RequestReader
+from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.shared import Shared, address_of, peer_name
+
+_logger = logging.getLogger("daphne_like.http")
+
+
+class Phase(IntEnum):
+    """What the next byte from the client belongs to."""
+
+    HEAD = 0
+    COUNTED = 1
+    """A body whose Content-Length is known."""
+    CHUNKED = 2
+    AHEAD = 3
+    """The request is whole, its response is not: what comes now waits."""
+    DROPPED = 4
+    """The connection is ending: what comes now is thrown away."""
+
+
+# A name of the module is found at once, a member of an enum by search: this is the hot path.
+_HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class HTTP1Connection(ResponseSide, Protocol):
+    """One client's connection, and the stream of the exchange that it carries at the time."""
+
+    transport: Any
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._deadline = Deadline(shared.clock, self._deadline_passed)
+        self._grace = Deadline(shared.clock, self._grace_over)
+        self._phase = _HEAD
+        self._exchange: Exchange | None = None
+        self._head_begun = False
+        self._ahead = b""
+        self._remaining = 0
+        self._owed = 0
+        self._discarded = 0
+        self._paused = False
+        self._eof = False
+        self._replaying = False
+
+    # --- Heads --------------------------------------------------------------------------
+
+    def _read_head(self, data: bytes) -> bytes:
+        try:
+            head, rest = self._reader.take_head(data)
+        except RemoteFault as fault:
+            self._refuse(fault)
+            return b""
+        if head:
+            self._head_received(head)
+        elif self._reader.begun and not self._head_begun:
+            self._head_begun = True
+            self._deadline.set(self._shared.limits.head_timeout)
+        return rest
+
+    def _head_received(self, head: bytes) -> None:
+        reader = self._reader
+        try:
+            request = reader.request(head)
+        except RemoteFault as fault:
+            self._refuse(fault)
+            return
+        self._head_begun = False
+        length = reader.framing.length
+        self._keep_alive = reader.framing.keep_alive
+        self._continue_due = reader.framing.expect
+        self._http_1_0 = request.http_version == "1.0"
+        self._head_sent = self._chunked = False
+        self._remaining = length or 0
+        self._phase = _PHASE_AFTER.get(length, _COUNTED)
+        self._responding = True
+        if self._shared.limits.http_timeout is not None:
+            self._deadline.set(self._shared.limits.http_timeout)
+        exchange = self._shared.open(request, self)
+        # An application that starts at once may have answered already.
+        if self._responding:
+            self._exchange = exchange
+            if length == 0:
+                exchange.body_ended()
+
+    # --- Bodies -------------------------------------------------------------------------
+
+    def _read_counted(self, data: bytes) -> bytes:
+        piece = data[: self._remaining]
+        self._remaining -= len(piece)
+        self._deliver(piece)
+        if self._remaining:
+            return b""
+        self._body_ended()
+        return data[len(piece) :]
+
+    def _read_chunked(self, data: bytes) -> bytes:
+        reader = self._reader
+        try:
+            eaten = reader.chunked(data)
+        except RemoteFault as fault:
+            self._body_broke(fault)
+            return b""
+        if reader.pieces:
+            self._deliver(reader.take_pieces())
+        if not reader.complete:
+            return b""
+        self._body_ended()
+        return data[eaten:]
+
+    def _deliver(self, data: bytes) -> None:
+        if not self._responding:
+            self._discard(len(data))
+            return
+        self._owed += len(data)
+        if self._owed > self._shared.limits.read_budget:
+            self._pause_reading()
+        cast(Exchange, self._exchange).body_received(data)
+
+    def _discard(self, size: int) -> None:
+        """Throw away a body that nobody waits for, within bounds."""
+        self._discarded += size
+        if self._discarded > self._shared.limits.discard_size:
+            self._linger()
+
+    def _body_ended(self) -> None:
+        if self._phase is _DROPPED:
+            return
+        self._phase = _AHEAD
+        self._continue_due = False
+        if self._responding:
+            cast(Exchange, self._exchange).body_ended()
+        else:
+            self._take_next()
+
+    def _body_broke(self, fault: RemoteFault) -> None:
+        """The body turned bad: the application learns, the client too if it can still."""
+        if not self._responding:
+            self._linger()
+            return
+        self._release().disconnected(fault.reason)
+        if self._head_sent:
+            self._log_refusal(fault)
+            self.abort()
+        else:
+            self._refuse(fault)
+
+    def consumed(self, size: int) -> None:
+        """The application has taken `size` bytes: read on when enough are paid back."""
+        self._owed -= size
+        if self._paused and not self._ahead and self._owed * 2 <= self._shared.limits.read_budget:
+            self._resume_reading()
+
+    # --- Between requests ---------------------------------------------------------------
+
+    def _read_ahead(self, data: bytes) -> bytes:
+        """A pipelined request: it waits unread, and so does whatever follows it."""
+        self._ahead += data
+        self._pause_reading()
+        return b""
+
+    def _read_dropped(self, data: bytes) -> bytes:
+        return b""
+
+    def _may_go_on(self) -> bool:
+        if self._eof:
+            return bool(self._ahead)
+        if self._phase is _AHEAD:
+            return True
+        # A client that waits for a 100 may send the body or the next request: nobody knows.
+        return not self._continue_due and self._remaining <= self._shared.limits.discard_size
+
+    def _response_over(self) -> None:
+        self._release()
+        if self._phase is _AHEAD:
+            if self._keep_alive:
+                self._take_next()
+            else:
+                self._close()
+        elif self._keep_alive:
+            self._discarded = 0
+            self._deadline.set(self._shared.limits.linger)
+            self._resume_reading()
+        else:
+            self._linger()
+
+    def _release(self) -> Exchange:
+        """The stream belongs to no exchange from now on."""
+        exchange = cast(Exchange, self._exchange)
+        self._exchange = None
+        self._responding = False
+        self._owed = 0
+        return exchange
+
+    def _take_next(self) -> None:
+        """The request in front is done with: the next one may come, or is there already."""
+        if not self._keep_alive:
+            self._close()
+        elif self.full:
+            # A client that reads no responses gets no more requests read; drained, we go on.
+            self._pause_reading()
+        elif self._ahead:
+            self._replaying = True
+            self._shared.clock.callLater(0, self._replay)
+        elif self._eof or self._shared.draining:
+            self._close()
+        else:
+            self._phase = _HEAD
+            self._deadline.set(self._shared.limits.keep_alive)
+            if self._paused:
+                self._resume_reading()
+
+    def _replay(self) -> None:
+        """Read what came ahead of its time."""
+        self._replaying = False
+        if self._phase is not _AHEAD:
+            return
+        data, self._ahead = self._ahead, b""
+        self._phase = _HEAD
+        self._deadline.set(self._shared.limits.keep_alive)
+        self._resume_reading()
+        self.dataReceived(data)
+        if self._phase is _HEAD and (self._eof or self._shared.draining):
+            self._close()
+        elif self._eof and self._responding:
+            self._grace.set(self._shared.limits.half_close_grace)
+
+    def _pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def _resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    # --- The end ------------------------------------------------------------------------
+
+    def _refuse(self, fault: RemoteFault) -> None:
+        """Answer by ourselves, and take nothing more: what follows a fault has no meaning."""
+        self._log_refusal(fault)
+        self._write(self._refusal(fault))
+        self._linger()
+
+    def _log_refusal(self, fault: RemoteFault) -> None:
+        _logger.warning(
+            "Refused a request from %s: %d %s", peer_name(self._client), fault.status, fault.reason
+        )
+
+    def _linger(self) -> None:
+        """Close, but not with unread input: the reset would destroy the response in flight."""
+        self._phase = _DROPPED
+        if self._eof:
+            self._close()
+            return
+        self._resume_reading()
+        if self.full:
+            # The time for it begins when the response is on its way: see resumeProducing.
+            self._deadline.clear()
+            return
+        self._deadline.set(self._shared.limits.linger)
+        self.transport.unregisterProducer()
+        self.transport.loseWriteConnection()
+
+    def _close(self) -> None:
+        if self._paused and not self._eof:
+            self._ahead = b""
+            self._linger()
+            return
+        self._phase = _DROPPED
+        self._deadline.clear()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self, reason: str = "") -> None:
+        """Break off: the client sees a reset, never an end that looks whole."""
+        self._phase = _DROPPED
+        if self._responding:
+            self._release()
+        self.transport.abortConnection()
+
+    def cut(self, reason: str) -> None:
+        """Close at once; the exchange, if there is one, is told that its client is gone."""
+        if self._responding:
+            self._release().disconnected(reason)
+        self.abort()
+
+    def drain(self) -> None:
+        """The server stops: an idle connection closes, a busy one after its response."""
+        if self._exchange is not None:
+            self._exchange.drain()
+        elif self._phase is _HEAD and not self._head_begun:
+            self._close()
+
+    def _deadline_passed(self) -> None:
+        if self._responding:
+            # Without a limit it is the idle time of before, which no longer matters.
+            if self._shared.limits.http_timeout is not None:
+                cast(Exchange, self._exchange).timed_out()
+        elif self._phase is _HEAD and self._head_begun:
+            self._refuse(RemoteFault(408, "the head took too long"))
+        elif self._phase is _HEAD:
+            self._close()
+        elif self._phase is not _AHEAD:
+            self.abort()
+
+    def _grace_over(self) -> None:
+        if self._responding and not self._head_sent:
+            self.cut("the client closed its side and waited too long")
+
+    # --- Twisted ------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        self._write = transport.write
+        self._write_pieces = transport.writeSequence
+        self._client = address_of(transport.getPeer())
+        server = address_of(transport.getHost())
+        self._reader = RequestReader(self._shared.limits, self._client, server, "http")
+        transport.registerProducer(self, True)
+        self._shared.opened(self)
+        self._deadline.set(self._shared.limits.head_timeout)
+
+    def dataReceived(self, data: bytes) -> None:
+        while data:
+            data = _READERS[self._phase](self, data)
+
+    def readConnectionLost(self) -> None:
+        """The client will send no more; it may still wait for its answer."""
+        self._eof = True
+        if self._phase in (_COUNTED, _CHUNKED):
+            self._body_broke(RemoteFault(400, "the body ended early"))
+        elif self._responding:
+            self._grace.set(self._shared.limits.half_close_grace)
+        elif not self._replaying and not self.full:
+            self._close()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close has gone out; the client's is awaited."""
+
+    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+        self._deadline.stop()
+        self._grace.stop()
+        self._shared.closed(self)
+        self._phase = _DROPPED
+        if self._responding:
+            self._release().disconnected(reason.getErrorMessage())
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: the client reads too slowly."""
+        self.full = True
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer has drained."""
+        self.full = False
+        if self._exchange is not None:
+            self._exchange.drained()
+        elif self._phase is _AHEAD and not self._replaying:
+            self._take_next()
+        elif self._phase is _DROPPED:
+            self._linger()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; ``connectionLost`` does the rest."""
+
+
+_PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
+"""The phase after a head, by the length that it announces; otherwise counted."""
+
+_READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
+    _HEAD: HTTP1Connection._read_head,
+    _COUNTED: HTTP1Connection._read_counted,
+    _CHUNKED: HTTP1Connection._read_chunked,
+    _AHEAD: HTTP1Connection._read_ahead,
+    _DROPPED: HTTP1Connection._read_dropped,
+}

@@ -1,0 +1,295 @@
+"""HTTP/1 requests: whole heads and chunked bodies, parsed and judged (RFC 9112).
+
+httptools (llhttp) judges the grammar, ``headers`` judges what the fields say, this module
+what remains: the request line's version and target, and where a chunked message ends. It
+must not know the connection that the bytes come from. httptools is imported here and
+nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Address, Fields, Request
+from daphne_like.headers import Framing, host_of, judge_request
+from daphne_like.limits import Limits
+
+_BLANK_LINES = re.compile(rb"(?:\r\n)+")
+_HOPELESS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
+_HALF_A_LINE_END = b"\r"
+
+END = b"\r\n\r\n"
+"""What ends a head and a chunked body; nothing else does."""
+
+_VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+_NOT_ASCII = bytes(range(128)) + b"~" * 128
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost:\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class _Names(dict[bytes, bytes]):
+    """Field names in lower case, each one object for all requests: short ones are remembered.
+
+    A name seen before costs no new object, and its hash is known to whoever looks it up.
+    """
+
+    def __missing__(self, name: bytes) -> bytes:
+        lower = name.lower()
+        if len(self) < 512 and len(name) < 40:
+            self[name] = lower = self.setdefault(lower, lower)
+        return lower
+
+
+_NAMES = _Names()
+
+
+class RequestReader:
+    """The requests of one connection, one after the other.
+
+    ``framing`` is what the last head said; ``pieces`` are the decoded pieces of a chunked
+    body, for the caller to take; ``complete`` tells that its message has ended.
+    """
+
+    __slots__ = (
+        "_client",
+        "_fields",
+        "_limits",
+        "_overhead",
+        "_parser",
+        "_partial",
+        "_scheme",
+        "_server",
+        "_tail",
+        "complete",
+        "framing",
+        "on_body",
+        "pieces",
+    )
+
+    framing: Framing
+
+    def __init__(
+        self, limits: Limits, client: Address | None, server: Address | None, scheme: str
+    ) -> None:
+        self._limits = limits
+        self._client = client
+        self._server = server
+        self._scheme = scheme
+        self._fields: Fields = []
+        self._tail = b""
+        self._overhead = 0
+        self.complete = False
+        self._partial = bytearray()
+        self.pieces: list[bytes] = []
+        self.on_body = self.pieces.append
+        self._parser = HttpRequestParser(self)
+
+    # --- Called by the parser -------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field."""
+        self._fields.append((_NAMES[name], value))
+
+    def on_message_complete(self) -> None:
+        """The message has ended."""
+        self.complete = True
+
+    # --- Heads ----------------------------------------------------------------------------
+
+    def take_head(self, data: bytes) -> tuple[bytes | None, bytes]:
+        """Take the next head out of the input; return it, once it is whole, and what follows.
+
+        Raises :class:`RemoteFault` early for what can become no head: it would wait for its
+        timeout otherwise.
+        """
+        if not self._partial:
+            if data[0] == 13 and (blank := _BLANK_LINES.match(data)) is not None:
+                # "SHOULD ignore at least one empty line" (RFC 9112, section 2.2).
+                return None, data[blank.end() :]
+            end = data.find(END) + 4
+            if end > 3:
+                return (data, b"") if end == len(data) else (data[:end], data[end:])
+        return self._collect_head(data)
+
+    def _collect_head(self, data: bytes) -> tuple[bytes | None, bytes]:
+        partial = self._partial
+        if partial == _HALF_A_LINE_END and data[0] == 10:
+            partial.clear()
+            return None, data[1:]
+        searched = max(len(partial) - 3, 0)
+        partial += data
+        end = partial.find(END, searched) + 4
+        if end > 3:
+            head, rest = bytes(partial[:end]), bytes(partial[end:])
+            partial.clear()
+            return head, rest
+        if len(partial) > self._limits.head_size:
+            raise too_large(partial)
+        if _HOPELESS.search(partial, searched) is not None:
+            raise RemoteFault(400, "malformed head")
+        if partial[0] < 33 and partial != _HALF_A_LINE_END:
+            raise RemoteFault(400, "malformed head")
+        return None, b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of a head has come; an empty line before it is none."""
+        return bool(self._partial) and self._partial != _HALF_A_LINE_END
+
+    def request(self, head: bytes) -> Request:
+        """Parse and judge one whole head, from its first byte to the empty line.
+
+        Raises :class:`RemoteFault` with the status to answer.
+        """
+        if len(head) > self._limits.head_size:
+            raise too_large(head)
+        upgraded = self._feed_head(head)
+        method = self._parser.get_method()
+        end_of_line = head.index(b"\r\n")
+        version = _VERSIONS.get(head[end_of_line - 9 : end_of_line])
+        if version is None:
+            raise RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
+        fields = self._fields
+        if b" \r\n" in head or b"\t\r\n" in head:
+            # The parser leaves white space at the end of a value (RFC 9110, section 5.5).
+            fields[:] = [(name, value.rstrip(b" \t")) for name, value in fields]
+        if len(fields) > self._limits.head_fields:
+            raise RemoteFault(431, "too many header fields")
+        host, framing = judge_request(fields, version)
+        self.framing = framing
+        target = head[len(method) + 1 : end_of_line - 9]
+        if not target.startswith(b"/"):
+            host, target = _judge_other_form(method, target, fields, host)
+        if b" " in target or b"#" in target:
+            raise RemoteFault(400, "malformed target")
+        if upgraded or framing.length != 0 or not self.complete:
+            self._expect_body(framing.length, upgraded)
+        path, _, query = target.partition(b"?")
+        return Request(
+            _METHODS.get(method) or method.decode("ascii"),
+            path,
+            query,
+            fields,
+            version,
+            self._scheme,
+            host,
+            self._client,
+            self._server,
+            None,
+            framing.upgrade,
+        )
+
+    def _feed_head(self, head: bytes) -> bool:
+        """Let the parser judge the head; tell whether it takes what follows for an upgrade."""
+        self._fields = []
+        self.complete = False
+        try:
+            self._parser.feed_data(head)
+        except HttpParserUpgrade:
+            return True
+        except HttpParserError as error:
+            line, rest = head.split(b"\r\n", 1)
+            if line.isascii():
+                raise RemoteFault(400, str(error)) from None
+            # The parser refuses raw UTF-8 in a target, which browsers never send but others do.
+            self._parser = HttpRequestParser(self)
+            return self._feed_head(line.translate(_NOT_ASCII) + b"\r\n" + rest)
+        return False
+
+    def _expect_body(self, length: int | None, upgraded: bool) -> None:
+        """Parser and fields must say the same of what follows, or nobody knows what it is.
+
+        After an upgrade that we ignore, and before a counted body, which does not pass
+        through it, the parser is at the wrong place: the next message gets a new one.
+        """
+        if not upgraded and self.complete != (length == 0):
+            raise RemoteFault(400, "ambiguous framing")
+        if length is None:
+            self.complete = False
+            # What comes from here on are trailers; they are not merged into the request's fields.
+            self._fields = []
+            self._tail = b""
+            self._overhead = 0
+        if upgraded or length:
+            self._parser = HttpRequestParser(self)
+        if upgraded and length is None:
+            self._parser.feed_data(_CHUNKED_HEAD)
+
+    # --- Chunked bodies -------------------------------------------------------------------
+
+    def chunked(self, data: bytes) -> int:
+        """Read a chunked body on; return how much of `data` belongs to it.
+
+        The parser is fed up to each place where the message can end, and not beyond: what
+        follows the message it has not seen. Raises :class:`RemoteFault`.
+        """
+        view = memoryview(data)
+        size = len(data)
+        start, end = 0, self._end_across(data)
+        try:
+            while True:
+                self._parser.feed_data(view[start:end])
+                start = end
+                if start == size or self.complete:
+                    break
+                end = data.find(END, start)
+                end = size if end < 0 else end + 4
+        except HttpParserError as error:
+            raise RemoteFault(400, str(error)) from None
+        self._tail = (self._tail + data[-3:])[-3:]
+        self._bound_overhead(start)
+        return start
+
+    def _end_across(self, data: bytes) -> int:
+        """The first place in `data` where the message can end, earlier segments considered."""
+        end = (self._tail + data[:3]).find(END)
+        if end >= 0:
+            return end + 4 - len(self._tail)
+        end = data.find(END)
+        return len(data) if end < 0 else end + 4
+
+    def _bound_overhead(self, fed: int) -> None:
+        """Chunk extensions and trailers are bounded like a head: nobody is waiting for them.
+
+        Data makes up for some: a chunk of one byte takes six, or more with a padded size.
+        """
+        data = sum(map(len, self.pieces))
+        self._overhead = max(self._overhead + fed - 16 * data, 0)
+        if self._overhead > self._limits.head_size:
+            raise RemoteFault(400, "chunk extensions or trailers too large")
+
+    def take_pieces(self) -> bytes:
+        """The decoded body since the last call."""
+        pieces = self.pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return data
+
+
+def too_large(head: bytes | bytearray) -> RemoteFault:
+    """The fault of a head over its limit: 431, or 414 where its line alone is too long."""
+    if b"\r\n" in head[: len(head) // 2]:
+        return RemoteFault(431, "the head is too large")
+    return RemoteFault(414, "the request line is too long")
+
+
+def _judge_other_form(
+    method: bytes, target: bytes, fields: Fields, host: bytes
+) -> tuple[bytes, bytes]:
+    """A target that is no path (RFC 9112, section 3.2): its authority and its path."""
+    if method == b"CONNECT":
+        raise RemoteFault(501, "no CONNECT here")
+    if target == b"*" and method == b"OPTIONS":
+        return host, target
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or not match[1]:
+        raise RemoteFault(400, "malformed target")
+    host = host_of(match[1])
+    # "A server MUST ignore the received Host header field and replace it" (section 3.2.2).
+    fields[:] = [field for field in fields if field[0] != b"host"]
+    fields.insert(0, (b"host", host))
+    return host, match[2] if match[2].startswith(b"/") else b"/" + match[2]

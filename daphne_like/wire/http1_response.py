@@ -1,0 +1,154 @@
+"""HTTP/1 responses: a head, a body and its framing (RFC 9112, sections 4, 6 and 7) as bytes.
+
+It is the outgoing half of one connection. It must not know how requests are read: it asks
+only whether the client would use the connection again and tells when a response is over.
+"""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Callable, Iterable
+
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Field, ResponseHead
+from daphne_like.wire.shared import Shared
+
+_JOIN_BELOW = 64 * 1024
+"""A larger body is written beside its head: copying it would cost more than a second piece."""
+
+_SIMPLE_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_CLOSE = b"connection: close\r\n"
+_KEEP_ALIVE = b"connection: keep-alive\r\n"
+
+
+class _StatusLines(dict[int, bytes]):
+    """Status lines by code, made when first used."""
+
+    def __missing__(self, status: int) -> bytes:
+        phrase = _PHRASES.get(status, "")
+        line = self[status] = f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii")
+        return line
+
+
+_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
+_STATUS_LINES = _StatusLines()
+
+
+class _Lines(dict[Field, bytes]):
+    """Lines of fields that come again and again; the first few hundred are remembered."""
+
+    def __missing__(self, field: Field) -> bytes:
+        line = b"%b: %b\r\n" % field
+        if len(self) < 512 and len(line) < 128:
+            self[field] = line
+        return line
+
+
+_LINES = _Lines()
+
+
+class ResponseSide:
+    """The way out of an HTTP/1 connection: one response at a time."""
+
+    supports: frozenset[str] = frozenset()
+
+    _shared: Shared
+    _write: Callable[[bytes], None]
+    _write_pieces: Callable[[Iterable[bytes]], None]
+
+    full = False
+    _responding = False
+    _head_sent = False
+    _chunked = False
+    _keep_alive = True
+    _http_1_0 = False
+    _continue_due = False
+
+    def respond(self, head: ResponseHead, body: bytes) -> None:
+        """Send the whole response: one write, and the connection is free again."""
+        lines = self._head(head, len(body))
+        if len(body) < _JOIN_BELOW:
+            self._write(lines + body)
+        else:
+            self._write_pieces((lines, body))
+        self._response_over()
+
+    def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
+        """Send the head and what there is of the body."""
+        lines = self._head(head, None)
+        if body:
+            self._write_body(lines, body)
+        else:
+            self._write(lines)
+
+    def send_body(self, data: bytes) -> None:
+        """Send a piece of the body; an empty piece sends nothing (it would end a chunked one)."""
+        if data:
+            self._write_body(b"", data)
+
+    def _write_body(self, before: bytes, data: bytes) -> None:
+        """Write `data`, as a chunk where the body is chunked, behind what goes `before` it."""
+        pieces = [before, data]
+        if self._chunked:
+            pieces = [b"%b%x\r\n" % (before, len(data)), data, b"\r\n"]
+        if len(data) < _JOIN_BELOW:
+            self._write(b"".join(pieces))
+        else:
+            self._write_pieces(pieces)
+
+    def end(self) -> None:
+        """The body is complete."""
+        if self._chunked:
+            self._write(_LAST_CHUNK)
+        self._response_over()
+
+    def wanted(self) -> None:
+        """The application reads: a client that waits for a 100 gets it (RFC 9110, 10.1.1)."""
+        if self._continue_due and not self._head_sent:
+            self._continue_due = False
+            self._write(_CONTINUE)
+
+    def _head(self, head: ResponseHead, size: int | None) -> bytes:
+        """The head's bytes, with the framing that body and client ask for.
+
+        `size` is the whole body's, or ``None`` where more may come.
+        """
+        self._head_sent = True
+        lines = [_STATUS_LINES[head.status], *[_LINES[field] for field in head.fields]]
+        if head.length is None and not head.bodiless:
+            lines.append(self._framing(size))
+        if head.close or self._shared.draining or not self._may_go_on():
+            self._keep_alive = False
+        if not self._keep_alive:
+            lines.append(_CLOSE)
+        elif self._http_1_0:
+            lines.append(_KEEP_ALIVE)
+        lines.append(self._shared.defaults.lines(head.own))
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    def _framing(self, size: int | None) -> bytes:
+        if size is not None:
+            return b"content-length: %d\r\n" % size
+        if self._http_1_0:
+            # Delimited by the connection's end (RFC 9112, section 6.3, rule 8).
+            self._keep_alive = False
+            return b""
+        self._chunked = True
+        return b"transfer-encoding: chunked\r\n"
+
+    def _refusal(self, fault: RemoteFault) -> bytes:
+        """Our own answer to a request that the application never sees, and the last one."""
+        self._keep_alive = self._http_1_0 = self._chunked = False
+        body = f"{fault.status} {fault.reason}\n".encode()
+        return self._head(ResponseHead(fault.status, _SIMPLE_TEXT), len(body)) + body
+
+    def _may_go_on(self) -> bool:
+        """Whether the rest of the request may be read, and another one after it."""
+        raise NotImplementedError
+
+    def _response_over(self) -> None:
+        """The response is complete; the stream belongs to no exchange any more."""
+        raise NotImplementedError

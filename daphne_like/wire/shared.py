@@ -1,0 +1,128 @@
+"""What all connections of one server share: its limits, clock, default fields and live ones.
+
+This module must not know any one wire.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from daphne_like.exchange import Address, Field, Open
+from daphne_like.headers import DEFAULTABLE
+from daphne_like.limits import Clock, Limits
+
+
+class Drainable(Protocol):
+    """A connection as the server sees it when it stops."""
+
+    def drain(self) -> None:
+        """Finish what is in flight, take nothing new, then close."""
+
+    def cut(self, reason: str) -> None:
+        """Close at once; the exchanges that it carries are told the reason."""
+
+
+class DefaultFields:
+    """The fields that every response gets unless the application set them: Date, Server, ours.
+
+    The lines are made once a second: a Date has no finer grain (RFC 9110, section 5.6.7).
+    """
+
+    def __init__(
+        self,
+        server: bytes | None = None,
+        date: bool = True,
+        extra: Iterable[Field] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._fixed = [(b"server", server)] if server else []
+        self._extra = list(extra)
+        self._date = date
+        self._now = now
+        self._second = -1
+        self._lines = b""
+
+    def fields(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
+        """The fields of now, without those in `own`."""
+        date = [(b"date", formatdate(self._now(), usegmt=True).encode())] if self._date else []
+        ours = [field for field in date + self._fixed if field[0] not in own & DEFAULTABLE]
+        return ours + self._extra
+
+    def lines(self, own: frozenset[bytes] = frozenset()) -> bytes:
+        """The same as lines of HTTP/1.1, each with its CRLF."""
+        if own:
+            return _lines(self.fields(own))
+        second = int(self._now())
+        if second != self._second:
+            self._second = second
+            self._lines = _lines(self.fields())
+        return self._lines
+
+
+def _lines(fields: Iterable[Field]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+class Shared:
+    """One object for all connections of a server; each connection keeps a reference."""
+
+    def __init__(
+        self,
+        open: Open,
+        clock: Clock,
+        limits: Limits,
+        defaults: DefaultFields,
+    ) -> None:
+        self.open = open
+        self.clock = clock
+        self.limits = limits
+        self.defaults = defaults
+        self.connections: set[Drainable] = set()
+        self.draining = False
+        self._emptied: Callable[[], None] | None = None
+
+    def opened(self, connection: Drainable) -> None:
+        """A connection was made."""
+        self.connections.add(connection)
+
+    def closed(self, connection: Drainable) -> None:
+        """A connection was lost."""
+        self.connections.discard(connection)
+        if self._emptied is not None and not self.connections:
+            self._emptied()
+
+    def drain(self, emptied: Callable[[], None]) -> None:
+        """Let every connection finish; `emptied` is called when the last is gone."""
+        self.draining = True
+        self._emptied = emptied
+        if not self.connections:
+            emptied()
+            return
+        for connection in list(self.connections):
+            connection.drain()
+
+    def abort(self) -> None:
+        """Close what is left."""
+        for connection in list(self.connections):
+            connection.cut("the server stops")
+
+
+def address_of(address: Any) -> Address | None:
+    """A Twisted address as ASGI wants it; ``None`` for an unnamed Unix peer.
+
+    An IPv4 client of a dual-stack socket is shown as what it is.
+    """
+    if isinstance(address, IPv4Address | IPv6Address):
+        return address.host.removeprefix("::ffff:"), address.port
+    name = address.name if isinstance(address, UNIXAddress) else None
+    return (name.decode("utf-8", "replace"), None) if name else None
+
+
+def peer_name(client: Address | None) -> str:
+    """A client for a log line."""
+    return "{}:{}".format(*client) if client else "a Unix socket"

@@ -1,0 +1,118 @@
+"""A Sphinx extension that writes the tables of options and limits from the code that defines them.
+
+A page asks for them with a line that reads `<!-- options -->` or `<!-- limits -->`. This file
+knows how a row looks; what the rows say is in `daphne_like.config` and `daphne_like.limits` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from daphne_like.config import OPTIONS, Option
+from daphne_like.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
+    head = list(head)
+    for cells in [head, ["---"] * len(head), *rows]:
+        yield "| " + " | ".join(cells) + " |"
+
+
+def prose(text: str) -> str:
+    """Return `text` so that Markdown shows every character of it, in one table cell."""
+    for character in "\\`*_[]<>{}|":
+        text = text.replace(character, "\\" + character)
+    return " ".join(text.split())
+
+
+def code(text: object) -> str:
+    """Return `text` as code in a table cell."""
+    return f"`{text}`".replace("|", "\\|")
+
+
+def default(value: object) -> str:
+    """Return how a table shows a default; none is shown where nothing is set."""
+    return "" if value is None or value is False or value in ((), "") else code(value)
+
+
+def purpose(option: Option) -> str:
+    """Return what a table says about an option, and what it may be where that is a choice."""
+    choices = " or ".join(map(code, option.choices or ()))
+    return prose(option.help) + (f" {choices}." if choices else "")
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return how a table shows a limit with its unit."""
+    if value is None:
+        return "none"
+    for size, name in ((2**20, "MiB"), (2**10, "KiB")):
+        if unit == "bytes" and value and value % size == 0:
+            return f"{value // size} {name}"
+    return f"{value:.12g} {unit}"
+
+
+def options() -> Iterator[str]:
+    """Yield the lines of one section and table for each group of options."""
+    for group, rows in groupby(OPTIONS, lambda option: option.group):
+        yield from ("", f"## {group}", "")
+        yield from table(
+            ("Option", "Default", "What it sets"),
+            ((", ".join(map(code, row.flags)), default(row.default), purpose(row)) for row in rows),
+        )
+
+
+def limits() -> Iterator[str]:
+    """Yield the lines of the table of limits."""
+    defaults = Limits()
+    yield from table(
+        ("Limit", "Default", "Why"),
+        (
+            (
+                code(limit.name),
+                amount(getattr(defaults, limit.name), limit.metadata["unit"]),
+                prose(limit.metadata["reason"]),
+            )
+            for limit in fields(Limits)
+        ),
+    )
+
+
+TABLES = {
+    "reference/options": ("<!-- options -->", options),
+    "reference/limits": ("<!-- limits -->", limits),
+}
+"""For each page, the line it marks the place with and what is written there."""
+
+
+def fill(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Write a page's table where the page asks for it, when Sphinx has read the page.
+
+    Raises:
+        ValueError: the page lacks the line that asks.
+    """
+    if page not in TABLES:
+        return
+    mark, lines = TABLES[page]
+    before, after = source[0].split(mark)
+    source[0] = before + "\n".join(lines()) + after
+
+
+def stale(_app: Sphinx, _env: BuildEnvironment, *_pages: set[str]) -> list[str]:
+    """Return the pages that Sphinx reads again every time: no file of theirs tells of a change."""
+    return list(TABLES)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect this extension to Sphinx."""
+    app.connect("source-read", fill)
+    app.connect("env-get-outdated", stale)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

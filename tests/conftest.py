@@ -1,0 +1,29 @@
+"""What all tests share: the other programs they talk to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Return a function that finds a program, `tool("nginx")`.
+
+    Where the program is missing the test is skipped, but with CI=true it fails: there, nothing
+    is left out.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=SEARCH_PATH)
+        if path is None:
+            give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            give_up(f"{name} is not installed; `make tools` names its package")
+        return path
+
+    return find

@@ -1,0 +1,147 @@
+"""What is shipped: the wheel, the source archive and the editable install, each really installed.
+
+A throw-away environment sees this one's libraries through a path file, so nothing is downloaded;
+path files found that way are not read in turn, so it does not see this checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from daphne_like import __version__
+
+CHECKOUT = Path(__file__).parents[2]
+SHIPPED = (
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "daphne_like",
+    "twisted",
+)
+
+
+def in_checkout(pattern: str) -> set[str]:
+    """Return the files of the package that match, as an archive names them."""
+    return {path.relative_to(CHECKOUT).as_posix() for path in CHECKOUT.glob(pattern)}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command apart from this process's environment; return what it printed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def copy_of_the_project(to: Path) -> Path:
+    """Copy what the build reads, so that it leaves nothing in the checkout."""
+    for name in SHIPPED:
+        source = CHECKOUT / name
+        if source.is_dir():
+            skip = shutil.ignore_patterns("__pycache__", "dropin.cache")
+            shutil.copytree(source, to / name, ignore=skip)
+        else:
+            to.mkdir(exist_ok=True)
+            shutil.copy(source, to / name)
+    return to
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Build the source archive, and from it the wheel; also lay out a tree to install editable."""
+    place = tmp_path_factory.mktemp("archives")
+    tree = copy_of_the_project(place / "tree")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", place, tree, cwd=place)
+    (wheel,) = place.glob("*.whl")
+    (sdist,) = place.glob("*.tar.gz")
+    return {"wheel": wheel, "sdist": sdist, "editable": tree}
+
+
+@pytest.fixture(scope="session", params=["wheel", "sdist", "editable"])
+def bin_dir(
+    request: pytest.FixtureRequest,
+    archives: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Install the package one way into a new environment; return the directory of its commands."""
+    place = tmp_path_factory.mktemp(f"from-{request.param}")
+    venv.create(place, with_pip=False, symlinks=True)
+    library = Path(sysconfig.get_path("purelib", "venv", {"base": str(place)}))
+    (library / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    editable = ["--editable"] if request.param == "editable" else []
+    pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", "--quiet"]
+    alone = ["--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed"]
+    run(*pip, *alone, *editable, archives[request.param], cwd=place)
+    return place / "bin"
+
+
+def test_the_wheel_holds_what_is_read_at_run_time_and_no_package_of_twisted(
+    archives: dict[str, Path],
+) -> None:
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        names = set(wheel.namelist())
+    pages = in_checkout("daphne_like/demo/*.html")
+    assert pages
+    assert names >= pages | {"daphne_like/py.typed", "twisted/plugins/daphne_like_plugin.py"}
+    assert not names & {"twisted/__init__.py", "twisted/plugins/__init__.py"}
+
+
+def test_the_wheel_holds_every_module_and_nothing_besides_the_package(
+    archives: dict[str, Path],
+) -> None:
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    modules = in_checkout("daphne_like/**/*.py") | in_checkout("twisted/**/*.py")
+    assert {name for name in names if name.endswith(".py")} == modules
+    assert {name.split("/")[0] for name in names} == {"daphne_like", "twisted"}
+
+
+def test_the_metadata_names_version_licence_and_python(archives: dict[str, Path]) -> None:
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = wheel.read(metadata).decode().splitlines()
+    assert {
+        "Name: daphne-like",
+        f"Version: {__version__}",
+        "License-Expression: BSD-3-Clause",
+        "License-File: LICENSE",
+        "Requires-Python: >=3.11",
+    } <= set(lines)
+
+
+def test_the_source_archive_holds_licence_and_plugin(archives: dict[str, Path]) -> None:
+    with tarfile.open(archives["sdist"]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {"LICENSE", "README.md", "twisted/plugins/daphne_like_plugin.py"} <= names
+
+
+def test_both_commands_know_their_version(bin_dir: Path, tmp_path: Path) -> None:
+    for command in ([bin_dir / "daphne-like"], [bin_dir / "python", "-m", "daphne_like"]):
+        assert __version__ in run(*command, "--version", cwd=tmp_path)
+
+
+def test_twistd_lists_the_plugin(bin_dir: Path, tmp_path: Path) -> None:
+    twistd = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+    listed = run(bin_dir / "python", "-c", twistd, "--help", cwd=tmp_path)
+    assert any(line.split()[:1] == ["daphne-like"] for line in listed.splitlines()), listed
+
+
+def test_importing_the_package_imports_nothing_of_twisted(bin_dir: Path, tmp_path: Path) -> None:
+    program = "import daphne_like, sys; print(*sys.modules, daphne_like.__file__, sep='\\n')"
+    *modules, file = run(bin_dir / "python", "-c", program, cwd=tmp_path).splitlines()
+    assert "daphne_like" in modules
+    assert not [name for name in modules if name.partition(".")[0] == "twisted"]
+    assert CHECKOUT not in Path(file).parents

@@ -1,0 +1,235 @@
+"""The pure parts of the benchmark: what it reads, computes and draws. No server is started."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import tables, usage, wrk
+from benchmarks.__main__ import write
+from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, user_of_token
+from benchmarks.model import Answer, Failed, Figure, Measure, Scenario, Server
+from benchmarks.plot import plot
+from benchmarks.processes import last_words
+from benchmarks.record import best_peer, ranked, ratio, spread
+from benchmarks.results import Results, medians
+from benchmarks.rounds import measure, turns
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.servers import SERVERS
+from benchmarks.survey import processor_in_cpuinfo
+
+OURS = Server("ours", "ours", "ours {port} {app}", ("ours",), ours=True)
+QUICK = Server("quick", "peers", "quick {port} {app}", ("quick",))
+SLOW = Server("slow", "peers", "slow {port} {app}", ("slow",))
+
+
+def scenario(take=None, name="small"):
+    figures = (Figure("cpu", "CPU µs", 1), Figure("rate", "per second"))
+    return Scenario(name, f"The <{name}> one", "a:b", Measure(figures, take), Answer(b""))
+
+
+def record(*, failed=False):
+    results, one = Results(), scenario()
+    for server, values in ((OURS, (10, 12, 11)), (QUICK, (20, 26, 22)), (SLOW, (200, 1100, 210))):
+        for value in values:
+            results.add(one, server, {"cpu": value, "rate": 1e6 / value})
+    if failed:
+        results.fail(one, SLOW, "errors under load: 3 read")
+    servers = {
+        server.name: {
+            "ours": server.ours,
+            "command": server.command,
+            "versions": {server.name: "1.0"},
+        }
+        for server in (OURS, QUICK, SLOW)
+    }
+    return {
+        "command": "python -m benchmarks",
+        "date": "2001-02-03",
+        "python": "3.11.0",
+        "processor": "some & other",
+        "cores": 2,
+        "rounds": 3,
+        "seconds": 1,
+        "servers": servers,
+        "scenarios": {one.name: results.of(one)},
+    }
+
+
+def told(**changes):
+    outcome = {
+        "requests": 10,
+        "microseconds": 2_000_000,
+        "bytes": 1000,
+        "errors": {"connect": 0, "read": 0, "write": 0, "status": 0, "timeout": 0},
+    }
+    return f"Running 2s test\n{json.dumps(outcome | changes)}\n"
+
+
+class TestUsage:
+    def test_parent_is_read_past_a_hostile_command_name(self):
+        assert usage.parent_in_stat("7 (a) S 9 (b) R 42 7 7 0") == 42
+
+    def test_pss_is_not_taken_from_a_longer_name(self):
+        rollup = "Rss:   900 kB\nPss:   512 kB\nPss_Anon:   7 kB\n"
+        assert usage.pss_in_rollup(rollup) == 512
+
+    def test_a_rollup_without_pss_fails(self):
+        with pytest.raises(Failed):
+            usage.pss_in_rollup("Rss: 900 kB\n")
+
+    def test_members_are_all_descendants_and_nobody_else(self):
+        assert sorted(usage.members(1, {1: 0, 2: 1, 3: 2, 4: 0, 5: 4})) == [1, 2, 3]
+
+    def test_cpu_spent_counts_new_processes(self):
+        assert usage.cpu_spent({1: 100}, {1: 150, 2: 30}) == 80
+
+    def test_cpu_spent_refuses_to_lose_a_process(self):
+        with pytest.raises(Failed, match="ended under load"):
+            usage.cpu_spent({1: 100, 2: 50}, {1: 150})
+
+    def test_process_clock_is_the_clock_of_that_process(self):
+        ours = time.clock_gettime_ns(usage.process_clock(os.getpid()))
+        assert ours <= time.process_time_ns()
+
+    def test_a_child_belongs_to_the_tree(self):
+        with subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        ) as child:
+            assert child.pid in usage.process_tree(os.getpid())
+            assert child.pid in usage.cpu_times(os.getpid())
+            child.communicate(b"\n")
+        assert usage.memory(os.getpid()) > 1
+
+
+class TestWrk:
+    def test_rate(self):
+        assert wrk.parse(told(), 22).per_second == 5
+
+    @pytest.mark.parametrize("kind", ["connect", "read", "write", "status", "timeout"])
+    def test_any_error_fails(self, kind):
+        errors = {"connect": 0, "read": 0, "write": 0, "status": 0, "timeout": 0, kind: 3}
+        with pytest.raises(Failed, match=f"3 {kind}$"):
+            wrk.parse(told(errors=errors), 22)
+
+    def test_no_answer_fails(self):
+        with pytest.raises(Failed, match="no answer"):
+            wrk.parse(told(requests=0), 22)
+
+    def test_short_answers_fail(self):
+        with pytest.raises(Failed, match="cut short"):
+            wrk.parse(told(), 101)
+
+
+class TestRounds:
+    def test_servers_take_turns_and_another_begins_each_round(self):
+        order = [server.name for _, server in turns((OURS, QUICK, SLOW), [scenario()], 2)]
+        assert order == ["ours", "quick", "slow", "quick", "slow", "ours"]
+
+    def test_a_failure_is_kept_and_not_tried_again(self):
+        asked = []
+
+        def take(server, _scenario, _pace):
+            asked.append(server.name)
+            if server is SLOW:
+                raise Failed("too slow")
+            return {"cpu": 1.0, "rate": 2.0}
+
+        one, lines = scenario(take), []
+        pace = type("Pace", (), {"rounds": 2})
+        outcome = measure((QUICK, SLOW, OURS), [one], pace, {"ours": "absent"}, lines.append)
+        kept = outcome.of(one)
+        assert asked.count("slow") == 1
+        assert asked.count("ours") == 0
+        assert kept["failed"] == {"slow": "too slow", "ours": "absent"}
+        assert list(kept["medians"]) == ["quick"]
+        assert len(lines) == 4
+
+
+class TestFigures:
+    def test_median_of_each_figure(self):
+        samples = [{"cpu": 1, "rate": 9}, {"cpu": 5, "rate": 7}, {"cpu": 2, "rate": 8}]
+        assert medians(samples) == {"cpu": 2, "rate": 8}
+
+    def test_rank_spread_and_best_peer(self):
+        whole = record()
+        one = whole["scenarios"]["small"]
+        assert ranked(one) == [("ours", 11), ("quick", 22), ("slow", 210)]
+        assert spread(one, "slow") == (200, 1100)
+        assert best_peer(whole, one) == 22
+
+    def test_ratio_needs_a_peer(self):
+        assert ratio(11, 22) == 0.5
+        assert ratio(11, None) is None
+
+    def test_a_failure_drops_earlier_samples(self):
+        one = record(failed=True)["scenarios"]["small"]
+        assert "slow" not in one["medians"]
+        assert "slow" not in one["samples"]
+
+
+class TestOutput:
+    def test_table_shows_median_spread_and_ratio(self):
+        rows = [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in tables.tables(record()).splitlines()
+            if line.startswith("|")
+        ]
+        assert rows[2] == ["**ours 1.0**", "11.0", "10.0 to 12.0", "90,909", "0.50"]
+        assert rows[4] == ["slow 1.0", "210.0", "200.0 to 1,100.0", "4,762", "9.55"]
+
+    def test_a_failure_is_told_with_its_reason(self):
+        assert "slow 1.0 failed: errors under load: 3 read." in tables.page(record(failed=True))
+
+    def test_plot_is_xml_with_ours_marked_and_bars_to_scale(self):
+        root = ElementTree.fromstring(plot(record()))
+        svg = "{http://www.w3.org/2000/svg}"
+        bars = [bar for bar in root.iter(f"{svg}rect") if bar.get("class") != "page"]
+        lengths = [float(bar.get("width")) for bar in bars]
+        assert [bar.get("class") for bar in bars] == ["ours", "peer", "peer"]
+        assert lengths[1] / lengths[0] == pytest.approx(2, rel=0.02)
+        assert "The <small> one" in [text.text for text in root.iter(f"{svg}text")]
+
+    def test_a_failed_server_has_a_word_instead_of_a_bar(self):
+        root = ElementTree.fromstring(plot(record(failed=True)))
+        assert "failed" in [element.text for element in root.iter()]
+
+    def test_files(self, tmp_path):
+        write(record(), tmp_path)
+        assert json.loads((tmp_path / "benchmarks.json").read_text()) == record()
+        assert (tmp_path / "reference/benchmarks.md").read_text().startswith("# Benchmarks\n")
+        assert (tmp_path / "reference/benchmarks.svg").read_text().startswith("<svg ")
+
+    def test_last_words_hold_no_folders(self):
+        assert last_words("one\nno file /some/where/else.py here\n") == "no file else.py here"
+        assert last_words("") == "it said nothing"
+
+    def test_processor(self):
+        assert processor_in_cpuinfo("x\nmodel name\t: Some One\n") == "Some One"
+
+
+class TestRows:
+    def test_names_are_unique_and_one_server_is_ours(self):
+        assert len({server.name for server in SERVERS}) == len(SERVERS)
+        assert len({row.name for row in SCENARIOS}) == len(SCENARIOS)
+        assert [server.name for server in SERVERS if server.ours] == ["daphne-like"]
+
+    def test_every_command_takes_port_and_application(self):
+        for server in SERVERS:
+            assert "1234" in server.command.format(port=1234, app="a:b")
+            assert server.command.format(port=1234, app="a:b").split()[-1] == "a:b"
+
+    def test_sizes_are_what_the_titles_say(self):
+        rows = {row.name: row for row in SCENARIOS}
+        assert len(GREETING) == 22
+        assert len(DOWNLOAD) == 430_000
+        assert len(rows["echo"].request.body) == 64 * 1024
+        assert len(rows["browser"].request.headers) + 1 == 14  # and Host, from wrk
+
+    def test_only_our_token_names_a_user(self):
+        assert user_of_token(bearer_token(7)) == 7
+        assert user_of_token(bearer_token(7).replace("7.", "8.", 1)) is None
