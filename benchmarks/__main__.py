@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         [server for server in SERVERS if server.name in options.servers],
         [scenario for scenario in SCENARIOS if scenario.name in options.scenarios],
         _pace(options),
-        shlex.join(["python", "-m", "benchmarks", *arguments]),
+        _command(options),
         partial(print, flush=True),
     )
     print(f"\n{tables(record)}")
@@ -92,6 +92,21 @@ def _pace(options: argparse.Namespace) -> Pace:
         _QUICK if options.quick else Pace(),
         **{name: number for name, number in asked.items() if number is not None},
     )
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command to publish: what decides the figures, and not where they are written."""
+    pace = _pace(options)
+    words = ["--rounds", str(pace.rounds), "--seconds", str(pace.seconds)]
+    for option, chosen, rows in (
+        ("--servers", options.servers, SERVERS),
+        ("--scenarios", options.scenarios, SCENARIOS),
+    ):
+        if len(chosen) < len(rows):
+            words += [option, *chosen]
+    if options.quick:
+        words.append("--quick")
+    return shlex.join(["python", "-m", "benchmarks", *words])
 
 
 def _docs(options: argparse.Namespace) -> Path | None:

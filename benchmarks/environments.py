@@ -30,8 +30,7 @@ REQUIREMENTS = {
         "daphne",
         "fastapi",
         "granian[uvloop]",
-        "gunicorn",
-        "gunicorn_h1c",
+        "gunicorn[fast]",
         "h2corn[uvloop]",
         "hypercorn[uvloop]",
         "uvicorn[standard]",
@@ -40,15 +39,41 @@ REQUIREMENTS = {
 }
 """What pip is asked to put into each environment, beside our package in ours.
 
-Gunicorn's parser is named by itself: the extra ``fast`` would have pip fall back to an older
-Gunicorn wherever the newest one's minimum of the parser, which it does not enforce, is not to be
-had.
+Gunicorn comes with its extra ``fast``, although pip takes an older Gunicorn where the parser that
+the newest one asks for is not to be had: the newest with an older parser breaks connections when
+bodies are echoed, and with its Python parser it costs as much or more.
 """
 
 _TELL_VERSIONS = """\
 import importlib.metadata, json, sys
 print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:]}))
 """
+
+
+_SYSTEM_PYTHON = "/usr/bin/python3"
+_IS_FIT = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+
+
+def interpreter() -> str:
+    """Return the interpreter that every server runs on.
+
+    The system's, where it is new enough: it is built as what people serve with is built, with
+    profile-guided optimisation, and one that was compiled by hand often is not.
+    """
+    fit = subprocess.run([_SYSTEM_PYTHON, "-c", _IS_FIT], capture_output=True, check=False)
+    return sys.executable if fit.returncode else _SYSTEM_PYTHON
+
+
+def described_interpreter() -> str:
+    """Return the version of `interpreter`, and whose it is."""
+    version = _run([interpreter(), "-c", "import platform; print(platform.python_version())"])
+    whose = "the system's build" if interpreter() == _SYSTEM_PYTHON else "the developer's build"
+    return f"{version.strip()} ({whose})"
+
+
+def _installation(python: str) -> str:
+    """Return where an interpreter, or the one behind an environment, is installed."""
+    return _run([python, "-c", "import sys; print(sys.version, sys.base_prefix)"])
 
 
 def program(environment: str, name: str) -> Path:
@@ -62,8 +87,9 @@ def prepare(environment: str) -> None:
     Raises:
         Failed: if something cannot be installed.
     """
-    if not program(environment, "python").exists():
-        _run([sys.executable, "-m", "venv", str(_FOLDER / environment)])
+    python = program(environment, "python")
+    if not python.exists() or _installation(str(python)) != _installation(interpreter()):
+        _run([interpreter(), "-m", "venv", "--clear", str(_FOLDER / environment)])
     _pip(environment, REQUIREMENTS[environment])
     if environment == "ours":
         _install_ours()

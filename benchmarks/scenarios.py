@@ -47,16 +47,16 @@ SCENARIOS = (
     ),
     Scenario(
         "browser",
-        "22-byte answer to a browser's 14 headers, 64 connections",
+        "22-byte answer, a browser's 14 headers",
         "apps.plain:small",
         LOAD,
         Answer(GREETING),
         Request(headers=_BROWSER),
     ),
-    Scenario("large", "430 kB answer, 64 connections", "apps.plain:large", LOAD, Answer(DOWNLOAD)),
+    Scenario("large", "430 kB answer", "apps.plain:large", LOAD, Answer(DOWNLOAD)),
     Scenario(
         "echo",
-        "64 KiB sent and echoed, 64 connections",
+        "64 KiB sent and echoed",
         "apps.plain:echo",
         LOAD,
         Answer(_UPLOAD.body),
@@ -64,7 +64,7 @@ SCENARIOS = (
     ),
     Scenario(
         "fastapi",
-        "FastAPI: bearer token, SQLite query, JSON, 64 connections",
+        "FastAPI: token, SQLite query, JSON",
         "apps.api:app",
         LOAD,
         _ITEMS,

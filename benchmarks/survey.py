@@ -44,7 +44,7 @@ def survey(
     return Record(
         command=command,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        python=platform.python_version(),
+        python=environments.described_interpreter(),
         processor=processor_in_cpuinfo(Path("/proc/cpuinfo").read_text()),
         cores=os.cpu_count() or 1,
         rounds=pace.rounds,

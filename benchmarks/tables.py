@@ -19,13 +19,20 @@ _PAGE = """\
 ![Medians of every server in every scenario; less is better](benchmarks.svg)
 
 CPU time is the user and system time of a server's whole process tree, divided by the answers it
-gave: what a request costs, however busy the machine is. Each server runs one worker process on a
-core of its own, with its fastest settings and no access log; `wrk` sends the requests from another
-core. Every answer is checked before and after the load, and any error under load counts as
-failure. Servers take turns in {rounds} rounds of {seconds} seconds a load, after a warm-up; the
-tables give medians. *Times best peer* compares the first figure of each table with the best of the
-servers that are not ours: below 1 is better than all of them. *Lowest to highest* is how far the
-rounds lay apart; servers whose ranges overlap are not to be told apart by this run.
+gave. It says what a request costs, and is the figure to go by: requests per second also depend on
+what else the machine did meanwhile, and are given only for scale.
+
+Each server runs one worker process, bound to one core, without an access log; `wrk` sends the
+requests from another core where there is one, over 64 connections unless a title says otherwise.
+Every answer is checked before and after the load, and any error under load counts as failure.
+Servers take turns; rounds: {rounds}, seconds of each load: {seconds}, after a warm-up.
+
+The tables give medians. *Lowest to highest* is how far the rounds lay apart: servers whose ranges
+overlap are not to be told apart by this run. *Times best peer* compares the first figure with the
+best of the servers that are not ours: below 1 is better than all of them.
+
+Peers have the settings that cost least when we tried their choices; ours has its defaults.
+Gunicorn is what pip installs with its extra `fast`, which may not be the newest Gunicorn.
 
 Measured on {date} with Python {python} on {cores} cores of {processor} by
 

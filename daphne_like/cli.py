@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from daphne_like import __version__
 from daphne_like.config import OPTIONS, Config, Option, configure
@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 _DESCRIPTION = "Serve an ASGI application over HTTP."
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors are ours: a line, not a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see --help.")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's parser; what is not given is not in its result."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         "daphne-like",
         description=_DESCRIPTION,
         argument_default=argparse.SUPPRESS,
@@ -57,8 +64,7 @@ def _argument(option: Option) -> dict[str, Any]:
 def configured(arguments: Sequence[str]) -> Config:
     """The configuration that a command line asks for.
 
-    Raises :class:`ConfigError`; leaves the process for ``--help``, ``--version`` and for
-    options that do not exist.
+    Raises :class:`ConfigError`; leaves the process for ``--help`` and ``--version``.
     """
     given = vars(parser().parse_args(arguments))
     for option in OPTIONS:
@@ -68,20 +74,25 @@ def configured(arguments: Sequence[str]) -> Config:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until it is told to stop; return the process's exit status."""
+    """Run the server until it is told to stop; return the process's exit status.
+
+    The process ends soon after, also where a thread of the application does not.
+    """
     try:
         config = configured(sys.argv[1:] if arguments is None else arguments)
-        return serve(config)
+        status = serve(config)
     except DaphneLikeError as error:
         return complain(error)
+    from daphne_like import process
+
+    process.leave(status, config.limits.application_close_timeout)
+    return status
 
 
 def complain(error: DaphneLikeError) -> int:
     """Say in one line what is wrong; return the exit status that fits."""
     print(f"daphne-like: {error}", file=sys.stderr)
-    if isinstance(error, ConfigError):
-        return error.exit_status
-    return error.exit_status if isinstance(error, StartupError) else 1
+    return error.exit_status if isinstance(error, ConfigError | StartupError) else 1
 
 
 def serve(config: Config) -> int:
@@ -125,15 +136,21 @@ def __getattr__(name: str) -> Any:
 def _twistd_options() -> type:
     from twisted.python import usage
 
+    from daphne_like import process
+
     class Options(usage.Options):
-        """The same options as the command line's, parsed by the same parser."""
+        """The same options as the command line's, parsed by the same parser.
+
+        Parsing them installs the asyncio reactor: later, another one may be there.
+        """
 
         synopsis = "[options] module:attribute"
         longdesc = _DESCRIPTION
 
         def parseOptions(self, options: Sequence[str] | None = None) -> None:
             try:
-                self["config"] = configured(list(options or ()))
+                config = self["config"] = configured(list(options or ()))
+                self["reactor"] = process.install_reactor(config.loop, tls=True)
             except ConfigError as error:
                 raise usage.UsageError(str(error)) from None
 
@@ -141,10 +158,15 @@ def _twistd_options() -> type:
 
 
 def makeService(options: Any) -> IService:
-    """The service for ``twistd daphne-like``; installs the asyncio reactor if none is there."""
+    """The service for ``twistd daphne-like``, with the configuration that its options hold."""
     from daphne_like import process
-
-    reactor = process.install_reactor(options["config"].loop, tls=True)
     from daphne_like.server import ASGIService
 
-    return ASGIService(options["config"], reactor)
+    config, reactor = options["config"], options["reactor"]
+    process.log_to_twisted(config.verbosity)
+
+    def failed(error: DaphneLikeError) -> None:
+        process.exit_with(complain(error))
+        reactor.stop()
+
+    return ASGIService(config, reactor, failed=failed)

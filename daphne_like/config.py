@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from daphne_like.errors import ConfigError
+from daphne_like.exchange import Field
+from daphne_like.headers import BadField, response_head
 from daphne_like.limits import Limits
 
 LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
@@ -19,12 +21,33 @@ LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 GROUPS = ("Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Limits")
 
 
-def header(text: str) -> tuple[bytes, bytes]:
-    """A response header from ``name: value``."""
+def header(text: str) -> Field:
+    """A response header from ``name: value``.
+
+    Raises :class:`ConfigError` for one that may not go into a response, or that only the
+    server can know.
+    """
     name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise ValueError("write it as 'name: value'")
-    return name.strip().lower().encode("ascii"), value.strip().encode("latin-1")
+    if not colon:
+        raise ConfigError(f"--header {text!r}: write it as 'name: value'.")
+    field = _field(f"--header {text!r}", name.strip().lower(), value.strip())
+    head = response_head(200, [field], "GET")
+    if field not in head.fields or head.length is not None:
+        raise ConfigError(f"--header {text!r}: the server writes this one by itself.")
+    return field
+
+
+def _field(what: str, name: str, value: str) -> Field:
+    """A judged field; raises :class:`ConfigError`, which says `what` is wrong."""
+    try:
+        field = name.encode("ascii"), value.encode("latin-1")
+        response_head(200, [field], "GET")
+    except UnicodeEncodeError as error:
+        wrong = error.object[error.start : error.end]
+        raise ConfigError(f"{what}: {wrong!r} cannot be sent in a header.") from None
+    except BadField as error:
+        raise ConfigError(f"{what}: {error}.") from None
+    return field
 
 
 def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
@@ -116,7 +139,7 @@ class Config:
     no_date_header: bool = _option(
         False, "--no-date-header", group="HTTP", help="Send no Date header."
     )
-    headers: tuple[tuple[bytes, bytes], ...] = _option(
+    headers: tuple[Field, ...] = _option(
         (),
         "--header",
         group="HTTP",
@@ -252,14 +275,19 @@ def _check(config: Config) -> None:
         raise ConfigError("No application: give it as module:attribute, or try --demo.")
     if config.application is not None and config.demo:
         raise ConfigError("An application and --demo: give one of the two.")
-    for name, flag in (
-        ("proxy_headers_host", "--proxy-headers-host"),
-        ("proxy_headers_port", "--proxy-headers-port"),
-    ):
-        if getattr(config, name) is not None and not config.proxy_headers:
-            raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
     if config.port is not None and not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
+    if not 0 <= config.verbosity <= 3:
+        raise ConfigError(f"--verbosity {config.verbosity} is not between 0 and 3.")
+    _field("--server-name", "server", config.server_name)
+    for name, flag in (
+        (config.proxy_headers_host, "--proxy-headers-host"),
+        (config.proxy_headers_port, "--proxy-headers-port"),
+    ):
+        if name is not None and not config.proxy_headers:
+            raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
+        if name is not None:
+            _field(flag, name, "")
 
 
 def _check_limits(limits: Limits) -> None:

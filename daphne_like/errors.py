@@ -64,10 +64,18 @@ class ClientDisconnected(OSError):
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Tell whether `error` is nothing but our own :class:`ClientDisconnected`.
+    """Tell whether `error` is our own :class:`ClientDisconnected`, or its consequence.
 
-    Task groups wrap what they raise, so groups are looked into.
+    Frameworks turn it into an error of their own, and task groups wrap it: an exception's
+    cause or context is looked into, and of a group every member has to be one.
     """
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_disconnect(inner) for inner in error.exceptions)
-    return isinstance(error, ClientDisconnected)
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        if isinstance(link, ClientDisconnected):
+            return True
+        if isinstance(link, BaseExceptionGroup):
+            return all(is_disconnect(inner) for inner in link.exceptions)
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    return False

@@ -95,7 +95,7 @@ def escaped(raw: bytes) -> str:
 
 
 class ResponseHead:
-    """The head of one response, judged and valid.
+    """The head of one response, judged and valid; it may be used for many.
 
     ``length`` is the application's Content-Length or ``None``; ``bodiless`` says that no
     body may follow (HEAD, 204, 304: RFC 9110, section 6.4.1); ``close`` that the
@@ -103,7 +103,7 @@ class ResponseHead:
     Server) that the application has set itself.
     """
 
-    __slots__ = ("bodiless", "close", "fields", "length", "own", "status")
+    __slots__ = ("bodiless", "close", "encoded", "fields", "length", "own", "status")
 
     def __init__(
         self,
@@ -121,6 +121,7 @@ class ResponseHead:
         self.bodiless = bodiless
         self.close = close
         self.own = own
+        self.encoded: bytes | None = None
 
 
 class Stream(Protocol):

@@ -9,7 +9,6 @@ module must not know a wire, nor ASGI.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -32,8 +31,10 @@ class Trusted:
         self._networks = [_network(word) for word in words if word not in ("*", "unix")]
 
     def peer(self, client: Address | None) -> bool:
-        """Whether the peer of a connection is trusted; ``None`` is a Unix socket's."""
-        return self.unix if client is None else self.host(client[0])
+        """Whether the peer of a connection is trusted; a Unix socket's has no port."""
+        if client is None or client[1] is None:
+            return self.unix
+        return self.host(client[0])
 
     def host(self, host: str) -> bool:
         """Whether the address `host` is trusted; what is no address is not."""
@@ -123,6 +124,3 @@ def _address(text: str) -> tuple[str, int] | None:
 
 def _is_port(text: bytes) -> bool:
     return text.isdigit() and len(text) <= 5 and int(text) <= 65535
-
-
-Wrap = Callable[[Open], Open]

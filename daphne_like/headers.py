@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeGuard
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Field, Fields, ResponseHead
@@ -196,6 +197,9 @@ _good: set[Field] = set()
 """Fields already judged good: an application sends the same few again and again."""
 
 
+_heads: dict[tuple[Any, ...], ResponseHead] = {}
+"""Whole heads of nothing but such fields and a length, by status and fields: never changed."""
+
 _BODILESS = frozenset((204, 304))
 
 
@@ -210,25 +214,38 @@ def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -
     another control (response splitting), for types other than bytes, and for a malformed or
     contradicting Content-Length.
     """
+    known = None
+    if type(fields) is list and method != "HEAD":
+        with suppress(TypeError):  # Pairs that are lists; they are judged one by one.
+            known = _heads.get((status, *fields))
+    return known or _judged_head(status, fields, method)
+
+
+def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
     head = ResponseHead(status, [])
     head.bodiless = method == "HEAD" or status in _BODILESS
     add = head.fields.append
-    for field in fields:
-        if type(field) is not tuple:
-            _judge_field(head, field)
-        elif field in _good:
-            add(field)
-        elif _is_plain_length(field) and head.length is None and status != 204:
-            head.length = int(field[1])
-            add(field)
-        else:
-            _judge_field(head, field)
+    plain = type(fields) is list and method != "HEAD"
+    try:
+        for field in fields:
+            if type(field) is tuple and field in _good:
+                add(field)
+            elif _is_plain_length(field) and head.length is None and status != 204:
+                head.length = int(field[1])
+                add(field)
+            else:
+                plain = False
+                _judge_field(head, field)
+    except TypeError as error:
+        raise BadField(f"headers are pairs of bytes: {error}") from None
+    if plain and len(_heads) < _REMEMBER_AT_MOST:
+        _heads[status, *head.fields] = head
     return head
 
 
-def _is_plain_length(field: tuple[Any, ...]) -> bool:
+def _is_plain_length(field: Any) -> TypeGuard[Field]:
     """A Content-Length as nearly every application writes it."""
-    if len(field) != 2 or field[0] != b"content-length":
+    if type(field) is not tuple or len(field) != 2 or field[0] != b"content-length":
         return False
     value = field[1]
     return type(value) is bytes and value.isdigit() and len(value) < 19

@@ -7,6 +7,7 @@ worker run. This module must not know any of them, nor install a reactor.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -32,6 +33,28 @@ from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared
 
 _logger = logging.getLogger("daphne_like.server")
+
+_LAST_WORDS = 1.0
+"""Seconds for what was written last to reach its client, and for a reset to be noticed."""
+
+
+class LoopClock:
+    """The event loop's time and timers, in Twisted's words.
+
+    Twisted's own reactor follows the clock on the wall, which may jump, and keeps a cancelled
+    call until its time would have come: one for each connection of the last half minute.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def seconds(self) -> float:
+        return self._loop.time()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: Any
+    ) -> asyncio.TimerHandle:
+        return self._loop.call_later(delay, callable, *args)
 
 
 class HTTPFactory(Factory):
@@ -86,14 +109,13 @@ class ASGIService(Service):
         call = self._given or self._load()
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
-        application = Application(
-            call, limits, asyncio.get_running_loop(), root_path=config.root_path
-        )
+        loop = asyncio.get_running_loop()
+        application = Application(call, limits, loop, root_path=config.root_path)
         application.state = lifespan.state
         self._application = application
         self._observe(application)
         self._shared = Shared(
-            self._opened_by(application), self._reactor, limits, default_fields(config)
+            self._opened_by(application), LoopClock(loop), limits, default_fields(config)
         )
         await self._listen(HTTPFactory(self._shared))
 
@@ -106,22 +128,25 @@ class ASGIService(Service):
         return load(cast(str, self._config.application), factory=self._config.factory)
 
     def _observe(self, application: Application) -> None:
-        config = self._config
-        path = config.access_log
+        stream = self._access_stream()
+        if stream is not None:
+            application.observers.append(AccessLog(stream))
+
+    def _access_stream(self) -> TextIO | None:
+        config, path = self._config, self._config.access_log
         if config.no_access_log or (path is None and config.verbosity < 1):
-            return
+            return None
         if path is None or path == "-":
-            stream: TextIO = sys.stdout
-        else:
-            try:
-                stream = self._access_file = Path(path).open(  # noqa: SIM115 - until we stop
-                    "a", buffering=1, encoding="ascii"
-                )
-            except OSError as error:
-                raise StartupError(
-                    f"Cannot write to --access-log {path}: {error.strerror}."
-                ) from None
-        application.observers.append(AccessLog(stream))
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                # Into a pipe too: who watches the log wants a line when it happens.
+                sys.stdout.reconfigure(line_buffering=True)
+            return sys.stdout
+        try:
+            file = Path(path).open("a", buffering=1, encoding="ascii")  # noqa: SIM115 - until we stop
+        except OSError as error:
+            raise StartupError(f"Cannot write to --access-log {path}: {error.strerror}.") from None
+        self._access_file = file
+        return file
 
     def _opened_by(self, application: Application) -> Open:
         config = self._config
@@ -135,16 +160,15 @@ class ASGIService(Service):
         return forwarded(application.open, Trusted(config.forwarded_allow_ips), names)
 
     async def _listen(self, factory: Factory) -> None:
-        for endpoint in listening_on(self._config, self._reactor):
-            shown = getattr(endpoint, "description", endpoint)
+        loop = asyncio.get_running_loop()
+        for text, endpoint in listening_on(self._config, self._reactor):
             try:
-                listening = endpoint.listen(factory)
-                port = await listening.asFuture(asyncio.get_running_loop())
+                self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
-                raise StartupError(f"Cannot listen on {shown}: {error}.") from error
-            self._ports.append(port)
+                raise StartupError(f"Cannot listen on {text}: {error}.") from error
+        for port in self._ports:
             _logger.info("Listening on %s", describe(port.getHost()))
 
     # --- Stop -----------------------------------------------------------------------------
@@ -156,21 +180,27 @@ class ASGIService(Service):
             if stopped is not None:
                 await stopped.asFuture(asyncio.get_running_loop())
         self._ports.clear()
-        if self._shared is not None and self._application is not None:
-            await self._drain(self._shared, self._application)
-        if self._lifespan is not None:
-            await self._lifespan.shutdown()
-        if self._access_file is not None:
-            self._access_file.close()
+        try:
+            if self._shared is not None and self._application is not None:
+                await self._drain(self._shared, self._application)
+            if self._lifespan is not None:
+                await self._lifespan.shutdown()
+        finally:
+            if self._access_file is not None:
+                self._access_file.close()
 
     async def _drain(self, shared: Shared, application: Application) -> None:
-        seconds = self._config.limits.graceful_timeout
-        gone = asyncio.get_running_loop().create_future()
+        """Wait until every response is with its client, and every application has ended."""
+        loop, seconds = asyncio.get_running_loop(), self._config.limits.graceful_timeout
+        end = loop.time() + seconds
+        gone = loop.create_future()
         shared.drain(partial(settle, gone))
-        await application.drain(seconds)
-        # What was answered last is still on its way out.
-        await asyncio.wait([gone], timeout=min(seconds, 2.0))
+        await asyncio.wait([gone], timeout=seconds)
+        await application.drain(end - loop.time())
+        # What an application has answered to its cancellation is on its way out.
+        await asyncio.wait([gone], timeout=min(seconds, _LAST_WORDS))
         shared.abort()
+        await asyncio.wait([gone], timeout=_LAST_WORDS)
 
     def force(self) -> None:
         """Wait for nothing any more: a second signal's meaning."""
@@ -198,6 +228,13 @@ class ASGIService(Service):
         try:
             await self.start()
         except DaphneLikeError as error:
+            self._start_failed(error)
+        except Exception as error:
+            _logger.exception("The server did not start:")
+            self._start_failed(StartupError(f"The server did not start: {error!r}."))
+
+    def _start_failed(self, error: DaphneLikeError) -> None:
+        if self.running:  # Otherwise it is being stopped anyway.
             self._failed(error)
 
     def stopService(self) -> Deferred[None]:
@@ -228,26 +265,28 @@ def _field_name(given: str | None, default: bytes) -> bytes:
 
 
 def default_fields(config: Config) -> DefaultFields:
-    """The header fields that every response gets."""
-    named = not config.no_server_name and config.server_name
+    """The header fields that every response gets; the operator's own replace ours."""
+    given = {name for name, _ in config.headers}
+    named = config.server_name and not config.no_server_name and b"server" not in given
     return DefaultFields(
         config.server_name.encode("latin-1") if named else None,
-        not config.no_date_header,
+        not config.no_date_header and b"date" not in given,
         config.headers,
     )
 
 
-def listening_on(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
-    """The endpoints that `config` asks for."""
+def listening_on(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that `config` asks for, each with a name for messages."""
     limits = config.limits
-    found = [endpoints.from_string(reactor, text, limits) for text in config.endpoints]
+    found = [(text, endpoints.from_string(reactor, text, limits)) for text in config.endpoints]
     address = configuration.addresses(config)
     if address is not None:
-        found.append(endpoints.tcp(reactor, *address, limits))
-    if config.unix_socket is not None:
-        found.append(endpoints.unix(reactor, config.unix_socket, limits))
-    if config.file_descriptor is not None:
-        found.append(endpoints.inherited(reactor, config.file_descriptor, limits))
+        found.append(("{}:{}".format(*address), endpoints.tcp(reactor, *address, limits)))
+    path, fileno = config.unix_socket, config.file_descriptor
+    if path is not None:
+        found.append((path, endpoints.unix(reactor, path, limits)))
+    if fileno is not None:
+        found.append((f"descriptor {fileno}", endpoints.inherited(reactor, fileno, limits)))
     return found
 
 

@@ -12,11 +12,14 @@ author = "the daphne_like contributors"
 copyright = f"2026, {author}"  # noqa: A001  Sphinx's name
 release = version = __version__
 
-extensions = ["myst_parser", "options"]
+extensions = ["myst_parser", "names", "options", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+autodoc_typehints_format = "short"
 nitpicky = True
+# The standard library's pages are elsewhere.
+nitpick_ignore_regex = [("py:class", r"collections\.abc\..*")]
 smartquotes = False  # they would make a dash of --option
 
 html_theme = "furo"

@@ -151,12 +151,12 @@ class Application:
         if exchange.timer is not None:
             exchange.timer.cancel()
             exchange.timer = None
+        if self._emptied is not None and not self.live:
+            self._emptied()
         if self.observers:
             record = exchange.record()
             for observer in self.observers:
                 observer(record)
-        if self._emptied is not None and not self.live:
-            self._emptied()
 
     def cancel_later(self, exchange: HTTPExchange) -> None:
         """Give the application time to end by itself, then cancel its task."""

@@ -332,13 +332,14 @@ class HTTPExchange:
     def _failed(self, error: BaseException) -> None:
         if self._outcome == "complete":
             self._outcome = "failed"
-        if not is_disconnect(error):
-            _logger.error(
-                "Exception inside application: %s %s",
-                self.request.method,
-                self.request.target,
-                exc_info=error,
-            )
+        # What comes of the client's leaving is no error, but may help to find one.
+        _logger.log(
+            logging.DEBUG if is_disconnect(error) else logging.ERROR,
+            "Exception inside application: %s %s",
+            self.request.method,
+            self.request.target,
+            exc_info=error,
+        )
         self._answer(500, "the application failed")
 
     def _returned(self) -> None:
@@ -354,8 +355,8 @@ class HTTPExchange:
         """Finish in the application's place: with `status` if nothing was sent, else abort."""
         if self._state in (_IDLE, _HEADED):
             body = f"{status} {_PHRASES[status]}\n".encode()
-            head = response_head(status, _TEXT, self.request.method)
-            head.close = True
+            bodiless = self.request.method == "HEAD"
+            head = ResponseHead(status, _TEXT, bodiless=bodiless, close=True)
             self._head = head
             self._take_head()
             self._sent = 0 if head.bodiless else len(body)

@@ -46,7 +46,11 @@ class Lifespan:
             return
         state: dict[str, Any] = {}
         self._task = asyncio.ensure_future(self._run(state))
-        answer = await self._ask("startup", self._limits.startup_timeout)
+        try:
+            answer = await self._ask("startup", self._limits.startup_timeout)
+        except asyncio.CancelledError:
+            await self._ended(grace=0)  # The server stops before it has started.
+            raise
         if answer is None:
             raise await self._late("startup", self._limits.startup_timeout)
         kind = answer["type"]

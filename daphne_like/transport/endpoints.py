@@ -7,10 +7,10 @@ endpoint string works through Twisted. This module must not know which protocol 
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -45,13 +45,17 @@ class NativeEndpoint:
     `listen` binds, with the backlog that it is given.
     """
 
-    def __init__(self, reactor: Any, description: str, listen: Callable[[int], Listener],
-                 limits: Limits, backlog: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        reactor: Any,
+        listen: Callable[[int], Listener],
+        limits: Limits,
+        backlog: int | None = None,
+    ) -> None:
         self._reactor = reactor
         self._listen = listen
         self._limits = limits
         self._backlog = limits.backlog if backlog is None else backlog
-        self.description = description
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Bind at once, accept as soon as the reactor runs.
@@ -83,23 +87,19 @@ def tcp(
     reactor: Any, host: str, port: int, limits: Limits, backlog: int | None = None
 ) -> NativeEndpoint:
     """TCP over IPv4 or IPv6."""
-    shown = f"[{host}]" if ":" in host else host
-    listen = functools.partial(tcp_listener, host, port)
-    return NativeEndpoint(reactor, f"http://{shown}:{port}", listen, limits, backlog)
+    return NativeEndpoint(reactor, partial(tcp_listener, host, port), limits, backlog)
 
 
 def unix(
     reactor: Any, path: str, limits: Limits, mode: int = UNIX_MODE, backlog: int | None = None
 ) -> NativeEndpoint:
     """A Unix socket of our own."""
-    listen = functools.partial(unix_listener, path, mode)
-    return NativeEndpoint(reactor, f"unix:{path}", listen, limits, backlog)
+    return NativeEndpoint(reactor, partial(unix_listener, path, mode), limits, backlog)
 
 
 def inherited(reactor: Any, fileno: int, limits: Limits) -> NativeEndpoint:
     """A listening socket that somebody else has made."""
-    listen = functools.partial(inherited_listener, fileno)
-    return NativeEndpoint(reactor, f"fd:{fileno}", listen, limits)
+    return NativeEndpoint(reactor, partial(inherited_listener, fileno), limits)
 
 
 def from_string(reactor: Any, text: str, limits: Limits) -> IStreamServerEndpoint:

@@ -94,7 +94,11 @@ class NativeTransport(asyncio.Protocol):
         native = self._native = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         family = native.get_extra_info("socket").family
-        self._peer = twisted_address(family, native.get_extra_info("peername"))
+        peer = native.get_extra_info("peername")
+        if peer is None and family != _UNIX:
+            native.abort()  # It was reset before we looked.
+            return
+        self._peer = twisted_address(family, peer)
         self._host = twisted_address(family, native.get_extra_info("sockname"))
         self._tcp = family != _UNIX
         try:
@@ -293,7 +297,7 @@ class NativeTransport(asyncio.Protocol):
 
     def _ask(self) -> None:
         """Ask a pull producer for its next piece, one a loop turn, while there is room."""
-        if self._producer is None or self._streaming or self._congested:
+        if self._producer is None or self._streaming or self._congested or self._raised:
             return
         self._guarded(self._producer.resumeProducing)
         if not self._asking:

@@ -216,9 +216,7 @@ class HTTP1Connection(ResponseSide, Protocol):
 
     def _take_next(self) -> None:
         """The request in front is done with: the next one may come, or is there already."""
-        if not self._keep_alive:
-            self._close()
-        elif self.full:
+        if self.full:
             # A client that reads no responses gets no more requests read; drained, we go on.
             self._pause_reading()
         elif self._ahead:

@@ -91,8 +91,8 @@ class RequestReader:
     # --- Called by the parser -------------------------------------------------------------
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One field."""
-        self._fields.append((_NAMES[name], value))
+        """One field; the parser leaves white space behind a value (RFC 9110, section 5.5)."""
+        self._fields.append((_NAMES[name], value.rstrip()))
 
     def on_message_complete(self) -> None:
         """The message has ended."""
@@ -154,9 +154,6 @@ class RequestReader:
         if version is None:
             raise RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
         fields = self._fields
-        if b" \r\n" in head or b"\t\r\n" in head:
-            # The parser leaves white space at the end of a value (RFC 9110, section 5.5).
-            fields[:] = [(name, value.rstrip(b" \t")) for name, value in fields]
         if len(fields) > self._limits.head_fields:
             raise RemoteFault(431, "too many header fields")
         host, framing = judge_request(fields, version)

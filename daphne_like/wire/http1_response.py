@@ -49,6 +49,13 @@ class _Lines(dict[Field, bytes]):
 _LINES = _Lines()
 
 
+def _encoded(head: ResponseHead) -> bytes:
+    """The status line and the fields; kept with the head, which may be used again."""
+    lines = [_STATUS_LINES[head.status], *[_LINES[field] for field in head.fields]]
+    encoded = head.encoded = b"".join(lines)
+    return encoded
+
+
 class ResponseSide:
     """The way out of an HTTP/1 connection: one response at a time."""
 
@@ -116,7 +123,7 @@ class ResponseSide:
         `size` is the whole body's, or ``None`` where more may come.
         """
         self._head_sent = True
-        lines = [_STATUS_LINES[head.status], *[_LINES[field] for field in head.fields]]
+        lines = [head.encoded or _encoded(head)]
         if head.length is None and not head.bodiless:
             lines.append(self._framing(size))
         if head.close or self._shared.draining or not self._may_go_on():

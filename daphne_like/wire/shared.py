@@ -118,11 +118,17 @@ def address_of(address: Any) -> Address | None:
     An IPv4 client of a dual-stack socket is shown as what it is.
     """
     if isinstance(address, IPv4Address | IPv6Address):
-        return address.host.removeprefix("::ffff:"), address.port
+        host = address.host
+        return (host.removeprefix("::ffff:") if "." in host else host), address.port
     name = address.name if isinstance(address, UNIXAddress) else None
     return (name.decode("utf-8", "replace"), None) if name else None
 
 
 def peer_name(client: Address | None) -> str:
     """A client for a log line."""
-    return "{}:{}".format(*client) if client else "a Unix socket"
+    if client is None:
+        return "a Unix socket"
+    host, port = client
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import tables, usage, wrk
-from benchmarks.__main__ import write
+from benchmarks.__main__ import _command, _parser, write
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, user_of_token
 from benchmarks.model import Answer, Failed, Figure, Measure, Scenario, Server
 from benchmarks.plot import plot
@@ -203,6 +203,12 @@ class TestOutput:
         assert json.loads((tmp_path / "benchmarks.json").read_text()) == record()
         assert (tmp_path / "reference/benchmarks.md").read_text().startswith("# Benchmarks\n")
         assert (tmp_path / "reference/benchmarks.svg").read_text().startswith("<svg ")
+
+    def test_the_published_command_holds_no_folder(self):
+        given = ["--rounds", "3", "--servers", "granian", "--output", "/some/where"]
+        assert _command(_parser().parse_args(given)) == (
+            "python -m benchmarks --rounds 3 --seconds 4 --servers granian"
+        )
 
     def test_last_words_hold_no_folders(self):
         assert last_words("one\nno file /some/where/else.py here\n") == "no file else.py here"

@@ -1,0 +1,8 @@
+"""The application that the server is given; `django-admin startproject` writes this file."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+application = get_asgi_application()

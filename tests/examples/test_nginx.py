@@ -1,0 +1,152 @@
+"""The configuration files of "Run behind nginx", given to nginx, with the server behind it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.examples.serving import EXAMPLES, PATIENCE, serving
+
+STRANGER = "127.0.0.2"
+"""An address of this machine that is not on the default list of trusted peers."""
+
+MAIN = """
+daemon off;
+worker_processes 1;
+{user}
+error_log stderr;
+pid {place}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {place}/body;
+    proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/fastcgi;
+    uwsgi_temp_path {place}/uwsgi;
+    scgi_temp_path {place}/scgi;
+    include {place}/mysite.conf;
+}}
+"""
+
+
+@contextmanager
+def nginx(program: str, example: str, upstream: str, place: Path) -> Iterator[str]:
+    """Run nginx with an example, whose upstream's address is replaced; give its own address.
+
+    nginx takes over a socket that the kernel has chosen a port for, as it would in an upgrade.
+    """
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    with listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        text = (EXAMPLES / "nginx" / example).read_text()
+        assert "listen 80;" in text
+        text = text.replace("listen 80;", f"listen {address};")
+        for shown in ("127.0.0.1:8000", "unix:/run/mysite/http.sock"):
+            text = text.replace(f"server {shown} ", f"server {upstream} ")
+        (place / "mysite.conf").write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (place / "nginx.conf").write_text(MAIN.format(place=place, user=user))
+        command = [program, "-c", str(place / "nginx.conf"), "-p", str(place), "-e", "stderr"]
+        checked = subprocess.run(
+            [*command, "-t"], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert checked.returncode == 0, checked.stderr
+        with (place / "nginx.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, "NGINX": f"{listener.fileno()};"},
+                pass_fds=[listener.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+@pytest.fixture(params=["tcp.conf", "unix.conf"])
+def proxied(
+    request: pytest.FixtureRequest, tool: Callable[[str], str], tmp_path: Path
+) -> Iterator[Callable[..., str]]:
+    """Return a function that serves the demonstration with some options behind nginx."""
+    with ExitStack() as running:
+
+        def start(*options: str) -> str:
+            unix = request.param == "unix.conf"
+            where = ("-u", str(tmp_path / "http.sock")) if unix else ("-p", "0")
+            server = running.enter_context(
+                serving("--demo", *where, *options, directory=tmp_path, place=tmp_path)
+            )
+            upstream = server.address.removeprefix("http://")
+            return running.enter_context(nginx(tool("nginx"), request.param, upstream, tmp_path))
+
+        yield start
+
+
+def scope_seen(url: str, client: httpx.Client, **headers: str) -> dict[str, object]:
+    return client.get(f"{url}/scope", headers=headers).raise_for_status().json()
+
+
+def stranger() -> httpx.Client:
+    return httpx.Client(transport=httpx.HTTPTransport(local_address=STRANGER), timeout=PATIENCE)
+
+
+def test_the_application_sees_the_client_that_nginx_saw(proxied: Callable[..., str]) -> None:
+    url = proxied("--proxy-headers")
+    with stranger() as client:
+        seen = scope_seen(url, client, Host="mysite.example")
+    assert seen["client"] == [STRANGER, 0]
+    assert ["host", "mysite.example"] in seen["headers"]
+
+
+def test_what_a_client_claims_by_itself_is_not_believed(proxied: Callable[..., str]) -> None:
+    url = proxied("--proxy-headers")
+    with stranger() as client:
+        seen = scope_seen(
+            url, client, **{"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+        )
+    assert seen["client"] == [STRANGER, 0]
+    assert seen["scheme"] == "http"
+
+
+def test_without_proxy_headers_every_client_is_nginx(proxied: Callable[..., str]) -> None:
+    url = proxied()
+    with stranger() as client:
+        seen = scope_seen(url, client)
+    assert seen["client"] is None or seen["client"][0] == "127.0.0.1"  # type: ignore[index]
+
+
+def test_events_pass_nginx_as_they_come(proxied: Callable[..., str]) -> None:
+    url = proxied()
+    with stranger() as client, client.stream("GET", f"{url}/events") as response:
+        first = next(response.iter_text())
+    assert '"count": 1' in first
+    assert '"count": 2' not in first
+
+
+def test_an_upload_passes_nginx(proxied: Callable[..., str]) -> None:
+    url = proxied()
+    with stranger() as client:
+        answer = client.post(f"{url}/upload", content=b"x" * 3_000_000).json()
+    assert answer["size"] == 3_000_000
+
+
+def test_nginx_uses_a_connection_again(tool: Callable[[str], str], tmp_path: Path) -> None:
+    with (
+        serving("--demo", "-p", "0", directory=tmp_path, place=tmp_path) as server,
+        nginx(tool("nginx"), "tcp.conf", server.address.removeprefix("http://"), tmp_path) as url,
+    ):
+        ports = []
+        for _ in range(3):
+            with stranger() as client:
+                ports.append(scope_seen(url, client)["client"])
+    assert ports[0] == ports[1] == ports[2]

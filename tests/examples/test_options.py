@@ -1,0 +1,65 @@
+"""Every option and command on the pages exists: the pages against the one table of options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daphne_like.cli import configured
+from daphne_like.config import OPTIONS
+from tests.examples.pages import DOCS, PAGES, commands, name_of, options_in, rows
+
+FLAGS = {flag for option in OPTIONS for flag in option.flags}
+EVERYWHERE = {"--help", "--version"}
+OTHERS = {"how-to/from-uvicorn.md": 0}
+"""The column of a page's tables that has another program's options."""
+
+SERVED = [
+    (page, command) for page in PAGES for command in commands(page) if command[0] == "daphne-like"
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_names_only_options_that_there_are(page: Path) -> None:
+    text = page.read_text()
+    foreign = OTHERS.get(page.relative_to(DOCS).as_posix()) if DOCS in page.parents else None
+    if foreign is not None:
+        for row in rows(text):
+            text = text.replace(f"| {row[foreign]} |", "| |")
+    assert options_in(text) - FLAGS - EVERYWHERE == set()
+
+
+@pytest.mark.parametrize(
+    ("page", "command"), SERVED, ids=[f"{name_of(page)}: {' '.join(c)}" for page, c in SERVED]
+)
+def test_a_command_on_a_page_is_a_command(page: Path, command: list[str]) -> None:
+    words = command[1:]
+    if set(words) & EVERYWHERE or "[options]" in words:
+        return
+    assert configured(words)
+
+
+def test_there_are_commands_on_the_pages() -> None:
+    assert len(SERVED) > 10
+
+
+def test_every_option_of_daphne_is_one_here() -> None:
+    moved = [
+        row for row in rows((DOCS / "how-to/from-daphne.md").read_text()) if row[0].startswith("`-")
+    ]
+    assert len(moved) == 22
+    for theirs, ours, *_ in moved:
+        assert options_in(theirs) == options_in(ours) <= FLAGS
+
+
+def test_every_option_of_uvicorn_has_an_answer() -> None:
+    moved = [
+        row
+        for row in rows((DOCS / "how-to/from-uvicorn.md").read_text())
+        if row[0].startswith("`-")
+    ]
+    assert len(moved) > 25
+    for _, ours, *_ in moved:
+        assert options_in(ours) <= FLAGS
+        assert options_in(ours) or ours in ("none", "not yet")

@@ -1,0 +1,59 @@
+"""The reference pages that are written by hand, against the code that they describe."""
+
+from __future__ import annotations
+
+import re
+
+from daphne_like.asgi.scope import http_scope, lifespan_scope
+from daphne_like.config import OPTIONS
+from daphne_like.exchange import Request
+from daphne_like.wire.http1_response import ResponseSide
+from tests.examples.pages import DOCS, rows, section
+from tests.examples.serving import CHECKOUT
+
+ASGI = DOCS / "reference/asgi.md"
+REQUEST = Request("GET", b"/", b"", [], "1.1", "http", b"", None, None)
+
+
+def test_the_scope_has_the_keys_that_the_page_lists() -> None:
+    scope = http_scope(REQUEST, "", ResponseSide.supports, {})
+    listed = [row[0].strip("`") for row in rows(section(ASGI, "The HTTP scope"))]
+    assert listed == list(scope)
+
+
+def test_the_page_shows_the_versions_and_extensions_that_there_are() -> None:
+    scope = http_scope(REQUEST, "", ResponseSide.supports, {})
+    shown = dict(rows(section(ASGI, "The HTTP scope")))
+    asgi = repr(scope["asgi"]).replace("'", '"')
+    assert shown["`asgi`"] == f"`{asgi}`"
+    assert shown["`extensions`"].startswith(f"`{scope['extensions']!r}`")
+    assert repr(lifespan_scope({})).replace("'", '"') in section(ASGI, "Lifespan")
+
+
+def test_every_status_of_a_refusal_is_on_the_page_and_no_other() -> None:
+    refused = {
+        status
+        for module in CHECKOUT.glob("daphne_like/**/*.py")
+        for status in re.findall(r"RemoteFault\((\d{3})", module.read_text())
+    }
+    assert {row[0] for row in rows(section(ASGI, "What is refused"))} == refused
+
+
+def test_the_house_has_the_rooms_that_its_page_shows() -> None:
+    page = (DOCS / "explanation/architecture.md").read_text()
+    shown = set(re.findall(r"^\| `(\w+/\w+\.py)` \|", page, re.MULTILINE))
+    package = CHECKOUT / "daphne_like"
+    assert shown == {
+        f"{room}/{module.name}"
+        for room in ("transport", "wire", "asgi")
+        for module in (package / room).glob("*.py")
+        if module.name != "__init__.py"
+    }
+
+
+def test_configure_takes_every_option_by_the_name_that_the_page_says() -> None:
+    page = (DOCS / "reference/api.md").read_text()
+    said = dict(re.findall(r"`(\w+)`\s+for\s+`(--[\w-]+)`", page))
+    for option in OPTIONS:
+        spelled = {flag.removeprefix("--").replace("-", "_") for flag in option.flags}
+        assert option.name in spelled or said[option.name] in option.flags

@@ -1,0 +1,3 @@
+"""A module that imports one that is not there."""
+
+import not_installed_anywhere  # noqa: F401

@@ -1,0 +1,94 @@
+"""An application that reads slowly, writes much, and tells what lives in its process."""
+
+import asyncio
+import gc
+import json
+import os
+from collections import Counter
+from urllib.parse import parse_qsl
+
+STEP = 32 * 1024 * 1024
+PAUSE = 0.02
+OURS = ("HTTPExchange", "HTTP1Connection", "NativeTransport", "Task", "Deadline")
+written = 0
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise ValueError("no lifespan")
+    query = dict(parse_qsl(scope["query_string"].decode()))
+    await PATHS[scope["path"]](receive, send, **query)
+
+
+async def respond(send, data):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": data})
+
+
+async def pid(receive, send):
+    await respond(send, str(os.getpid()).encode())
+
+
+async def small(receive, send):
+    await respond(send, b"ok")
+
+
+async def pieces(receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(2):
+        await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+        await asyncio.sleep(0)
+    await send({"type": "http.response.body"})
+
+
+async def facts(receive, send):
+    """How many objects of which kind there are; without what the garbage collector finds."""
+    gc.collect()
+    objects = gc.get_objects()
+    kinds = Counter(type(found).__name__ for found in objects)
+    ours = {name: kinds[name] for name in OURS}
+    tasks = len(asyncio.all_tasks())
+    await respond(send, json.dumps({"objects": len(objects), "tasks": tasks} | ours).encode())
+
+
+async def upload(receive, send, *, pause="0"):
+    """Count the body; with a pause after every so many bytes."""
+    size = due = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message["body"])
+        more = message["more_body"]
+        if float(pause) and size - due >= STEP:
+            due = size
+            await asyncio.sleep(float(pause))
+    await respond(send, str(size).encode())
+
+
+async def flood(receive, send, *, size):
+    """Write as fast as the client lets us, and count."""
+    global written  # noqa: PLW0603 - there is one flood at a time
+    written = 0
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    piece = bytes(64 * 1024)
+    for _ in range(int(size) // len(piece)):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        written += len(piece)
+    await send({"type": "http.response.body"})
+
+
+async def how_much_was_written(receive, send):
+    await respond(send, str(written).encode())
+
+
+PATHS = {
+    "/": small,
+    "/pid": pid,
+    "/pieces": pieces,
+    "/facts": facts,
+    "/upload": upload,
+    "/flood": flood,
+    "/written": how_much_was_written,
+}

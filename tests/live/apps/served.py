@@ -1,0 +1,166 @@
+"""Small applications that the live tests serve."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+
+def say(words: str) -> None:
+    """Tell the test, on standard output."""
+    print(words, flush=True)  # noqa: T201
+
+
+async def send_text(send: Any, text: str, status: int = 200) -> None:
+    headers = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def whole_body(receive: Any) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        body += message["body"]
+        if not message["more_body"]:
+            return body
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """Says hello; has no lifespan."""
+    assert scope["type"] == "http"
+    await send_text(send, "hello")
+
+
+async def scope(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with its scope."""
+    assert scope["type"] == "http"
+    shown = {name: value for name, value in scope.items() if name not in ("extensions", "headers")}
+    await send_text(send, json.dumps(shown, default=repr))
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the request's body, once it is whole: the client decides when."""
+    assert scope["type"] == "http"
+    await send_text(send, (await whole_body(receive)).decode())
+
+
+async def loop(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the module of its event loop."""
+    assert scope["type"] == "http"
+    await send_text(send, type(asyncio.get_running_loop()).__module__)
+
+
+async def forever(scope: Any, receive: Any, send: Any) -> None:
+    """Begins to answer, and never ends; says how it was ended."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say("cancelled")
+        raise
+
+
+async def stubborn(scope: Any, receive: Any, send: Any) -> None:
+    """Does not end, not even when it is cancelled."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            say("cancelled")
+
+
+async def thread(scope: Any, receive: Any, send: Any) -> None:
+    """Waits for a thread that does not end."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    await asyncio.to_thread(time.sleep, 300)
+
+
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """Says when it starts and ends; leaves a task behind that nobody waits for."""
+    if scope["type"] == "http":
+        await send_text(send, scope["state"]["greeting"])
+        return
+    assert (await receive())["type"] == "lifespan.startup"
+    say("startup")
+    scope["state"]["greeting"] = "started"
+    left = asyncio.ensure_future(asyncio.Event().wait())
+    await send({"type": "lifespan.startup.complete"})
+    assert (await receive())["type"] == "lifespan.shutdown"
+    say("shutdown")
+    await send({"type": "lifespan.shutdown.complete"})
+    assert not left.done()
+
+
+async def failing_startup(scope: Any, receive: Any, send: Any) -> None:
+    """Cannot start, and says why."""
+    assert scope["type"] == "lifespan"
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+
+async def endless_startup(scope: Any, receive: Any, send: Any) -> None:
+    """Never finishes its startup."""
+    assert scope["type"] == "lifespan"
+    await receive()
+    say("starting")
+    await asyncio.Event().wait()
+
+
+async def endless_shutdown(scope: Any, receive: Any, send: Any) -> None:
+    """Starts, and never finishes its shutdown."""
+    if scope["type"] == "http":
+        await send_text(send, "hello")
+        return
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    say("shutting down")
+    await asyncio.Event().wait()
+
+
+def make() -> Any:
+    """A factory."""
+    return hello
+
+
+def broken_factory() -> Any:
+    raise LookupError("no settings")
+
+
+class Double:
+    """An ASGI 2 application."""
+
+    def __init__(self, scope: Any) -> None:
+        assert scope["type"] == "http"
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        await send_text(send, "double")
+
+
+class Namespace:
+    nested = staticmethod(hello)
+
+
+not_callable = 3
+
+
+LARGE = b"x" * 8_000_000
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with more than fits into any buffer, in one piece, and is done with it."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": LARGE})

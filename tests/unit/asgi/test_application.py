@@ -1,0 +1,399 @@
+"""Loading applications, making them single-callable, and running one task for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from asgiref.compatibility import guarantee_single_callable
+
+from daphne_like.asgi.application import load, settle, single_callable
+from daphne_like.asgi.http import HTTPExchange
+from daphne_like.errors import ConfigError, StartupError
+from daphne_like.limits import Limits
+from tests.unit.asgi.fakes import (
+    FAILED,
+    START,
+    FakeStream,
+    Served,
+    body,
+    calls_of,
+    ended,
+    request,
+    run,
+    sending,
+    turn,
+)
+
+OK = [("respond", 200, b"ok")]
+ok = sending(START, body(b"ok"))
+
+
+# --- Loading ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Write a module that can be imported while the test lasts."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def write(name: str, source: str) -> None:
+        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+APP = "async def app(scope, receive, send): pass\n"
+
+
+def test_an_application_is_found_by_module_and_attribute(module):
+    module("shop.asgi", APP)
+    assert load("shop.asgi:app").__name__ == "app"
+
+
+def test_the_attribute_may_lie_deeper(module):
+    module("deep", APP + "class site:\n    class inner:\n        application = app\n")
+    assert load("deep:site.inner.application").__name__ == "app"
+
+
+def test_a_factory_is_called_for_the_application(module):
+    module("made", APP + "def create():\n    return app\n")
+    assert load("made:create", factory=True).__name__ == "app"
+
+
+@pytest.mark.parametrize("path", ["", "shop", ":app", "shop:", "shop.app"])
+def test_a_path_without_both_parts_is_explained(path):
+    with pytest.raises(ConfigError, match="write it as module:attribute"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [("no_such_module:app", "no_such_module"), ("present.absent:app", "present.absent")],
+)
+def test_a_missing_module_is_named(module, path, missing):
+    module("present.here", APP)
+    with pytest.raises(ConfigError, match=rf"no module '{missing}'.*--app-dir"):
+        load(path)
+
+
+def test_a_missing_attribute_is_named(module):
+    module("shop", APP)
+    with pytest.raises(ConfigError, match=r"Cannot find 'site\.app' in module 'shop'"):
+        load("shop:site.app")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_dependency", "no_such_dependency"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("this is no Python", "SyntaxError"),
+    ],
+)
+def test_a_module_that_fails_is_the_applications_failure(module, source, reason, caplog):
+    module("broken", source)
+    with pytest.raises(StartupError, match=reason) as caught:
+        load("broken:app")
+    assert caught.value.exit_status == 3
+    assert "\n" not in str(caught.value)
+    assert caplog.records[0].exc_info, "the traceback is in the log"
+
+
+def test_a_factory_that_fails_is_the_applications_failure(module, caplog):
+    module("made", "def create():\n    raise OSError('no database')\n")
+    with pytest.raises(StartupError, match="no database") as caught:
+        load("made:create", factory=True)
+    assert caught.value.exit_status == 3
+    assert caplog.records[0].exc_info
+
+
+def test_what_cannot_be_called_is_no_application(module):
+    module("shop", "app = 'shop'")
+    with pytest.raises(ConfigError, match="'shop' is no ASGI application"):
+        load("shop:app")
+
+
+# --- Kinds of applications -------------------------------------------------------------------
+
+
+class Callable3:
+    async def __call__(self, scope, receive, send):
+        await ok(scope, receive, send)
+
+    @staticmethod
+    def returning(scope, receive, send):
+        return ok(scope, receive, send)
+
+
+class Awaitable3:
+    """As Starlette's endpoints are."""
+
+    def __init__(self, scope, receive, send):
+        self.arguments = scope, receive, send
+
+    def __await__(self):
+        return ok(*self.arguments).__await__()
+
+
+class Class2:
+    def __init__(self, scope):
+        self.scope = scope
+
+    async def __call__(self, receive, send):
+        await ok(self.scope, receive, send)
+
+
+class Callable2:
+    """As the routers of the first Channels were."""
+
+    def __call__(self, scope):
+        return Class2(scope)
+
+
+def function_2(scope):
+    async def instance(receive, send):
+        await ok(scope, receive, send)
+
+    return instance
+
+
+class Nameless:
+    """A callable that tells nobody what it takes."""
+
+    __signature__ = "none"
+
+    async def __call__(self, scope, receive, send):
+        await ok(scope, receive, send)
+
+
+KINDS: list[Any] = [
+    ok,
+    Callable3(),
+    Callable3.returning,
+    lambda *arguments: ok(*arguments),  # noqa: PLW0108 - what it is matters here
+    functools.partial(lambda extra, *arguments: ok(*arguments), "extra"),
+    Awaitable3,
+    Class2,
+    Callable2(),
+    function_2,
+    guarantee_single_callable(Class2),
+    Nameless(),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_application_is_served(kind):
+    assert calls_of(single_callable(kind)) == OK
+
+
+# --- One task for each request ---------------------------------------------------------------
+
+who: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+def test_each_request_starts_in_the_context_of_the_servers_start():
+    """Even one that starts from within what its predecessor has sent, as a pipelined one does."""
+
+    async def main():
+        seen = []
+
+        async def app(scope, receive, send):
+            seen.append(who.get())
+            who.set("the one before")
+            await ok(scope, receive, send)
+
+        class Pipelined(FakeStream):
+            def respond(self, head, body):
+                super().respond(head, body)
+                following.append(served.open(FakeStream()))
+
+        following: list[Any] = []
+        who.set("the server")
+        served = Served(app)
+        who.set("changed since")
+        await ended(served.open(Pipelined()))
+        await ended(following[0])
+        assert seen == ["the server", "the server"]
+
+    run(main())
+
+
+def test_each_request_is_a_real_task_of_its_own():
+    async def main():
+        tasks = []
+
+        async def app(scope, receive, send):
+            tasks.append(asyncio.current_task())
+            async with asyncio.timeout(5):
+                await ok(scope, receive, send)
+
+        served = Served(app)
+        exchanges = [served.open(FakeStream()) for _ in range(2)]
+        for exchange in exchanges:
+            await ended(exchange)
+        assert tasks == [exchange.task for exchange in exchanges]
+
+    run(main())
+
+
+def test_state_and_root_path_reach_the_scope():
+    async def main():
+        scopes = []
+
+        async def app(scope, receive, send):
+            scopes.append(scope)
+            await ok(scope, receive, send)
+
+        served = Served(app, root_path="/mounted")
+        served.application.state = {"pool": 1}
+        await served.get()
+        assert (scopes[0]["root_path"], scopes[0]["state"]) == ("/mounted", {"pool": 1})
+
+    run(main())
+
+
+def test_heads_of_many_requests_are_held_for_one_turn_together():
+    async def main():
+        async def app(scope, receive, send):
+            await send(START)
+            await asyncio.sleep(1)
+            await send(body())
+
+        served, streams = Served(app), [FakeStream(), FakeStream()]
+        exchanges = [served.open(stream) for stream in streams]
+        await turn()
+        assert [stream.calls for stream in streams] == [[("head", 200, b"")]] * 2
+        for exchange in exchanges:
+            await ended(exchange)
+        assert [stream.outcome for stream in streams] == ["complete"] * 2
+
+    run(main())
+
+
+def test_only_those_that_run_are_live():
+    async def main():
+        served = Served(ok)
+        exchange = served.open(FakeStream())
+        assert served.application.live <= {exchange}
+        served.application.observers.clear()
+        await ended(exchange)
+        assert served.application.live == set()
+        served.application.cancel_later(exchange)
+        assert exchange.timer is None, "who has ended needs no timer"
+
+    run(main())
+
+
+def test_the_warning_before_a_cancellation_says_where_the_application_waits(caplog):
+    async def main():
+        async def wait_for_a_database():
+            await asyncio.sleep(1000)
+
+        async def app(scope, receive, send):
+            await wait_for_a_database()
+
+        served, stream = Served(app, Limits(application_close_timeout=7)), FakeStream()
+        exchange = served.open(stream)
+        await turn()
+        stream.outcome = "lost"
+        exchange.disconnected("gone")
+        served.application.cancel_later(exchange)
+        await ended(exchange)
+        assert exchange.task.cancelled()
+
+    run(main())
+    (record,) = caplog.records
+    assert "took longer than 7 s" in record.getMessage()
+    assert "app > " in record.getMessage()
+    assert record.getMessage().endswith("wait_for_a_database > sleep")
+
+
+def test_an_exchange_whose_task_is_not_there_yet_is_not_cancelled(caplog):
+    """As one that is answered while its task is being made."""
+
+    async def main():
+        served = Served(ok)
+        exchange = HTTPExchange(served.application, request(), FakeStream())
+        served.application.live.add(exchange)
+        served.application.cancel_later(exchange)
+        await asyncio.sleep(60)
+        assert served.application.cancel() == []
+
+    run(main())
+    assert caplog.records == []
+
+
+# --- Stopping --------------------------------------------------------------------------------
+
+
+async def drained(served: Served, seconds: float) -> float:
+    began = served.loop.time()
+    await served.application.drain(seconds)
+    return served.loop.time() - began
+
+
+async def slow(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.sleep(3)
+    await ok(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds", "took", "calls"),
+    [(0, 20, 0, []), (2, 20, 3, OK * 2), (2, 2, 2, [FAILED] * 2), (1, 0, 0, [FAILED])],
+)
+def test_draining_waits_for_those_that_are_live_and_cancels_the_late(
+    requests, seconds, took, calls, caplog
+):
+    async def main():
+        served, streams = Served(slow), [FakeStream() for _ in range(requests)]
+        for stream in streams:
+            served.open(stream)
+        await turn()
+        assert await drained(served, seconds) == took
+        assert [call for stream in streams for call in stream.calls] == calls
+        assert served.application.live == set()
+
+    run(main())
+    late = calls.count(FAILED)
+    assert [record.getMessage() for record in caplog.records] == (
+        [f"{late} requests did not finish in time and are cancelled."] if late else []
+    )
+
+
+def test_draining_does_not_wait_for_ever_for_those_that_will_not_be_cancelled():
+    async def main():
+        async def stubborn(scope, receive, send):
+            end = served.loop.time() + 100
+            while served.loop.time() < end:
+                try:
+                    await asyncio.sleep(100)
+                except asyncio.CancelledError:
+                    continue
+
+        served = Served(stubborn, Limits(application_close_timeout=10))
+        exchange = served.open(FakeStream())
+        await turn()
+        assert await drained(served, 5) == 15
+        await ended(exchange)
+
+    run(main())
+
+
+def test_settling_a_future_twice_is_settling_it_once():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        settle(future)
+        settle(future)
+        assert await future is None
+
+    run(main())

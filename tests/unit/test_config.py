@@ -1,0 +1,162 @@
+"""The one table of options, and what makes a configuration valid."""
+
+from dataclasses import fields
+
+import pytest
+
+from daphne_like.config import GROUPS, OPTIONS, Config, addresses, configure, header
+from daphne_like.errors import ConfigError
+from daphne_like.limits import LIMITS, Limits
+
+BY_NAME = {option.name: option for option in OPTIONS}
+DAPHNES = {
+    "-b",
+    "--bind",
+    "-p",
+    "--port",
+    "-u",
+    "--unix-socket",
+    "--fd",
+    "-e",
+    "--endpoint",
+    "-v",
+    "--verbosity",
+    "-t",
+    "--http-timeout",
+    "--access-log",
+    "--log-fmt",
+    "--ping-interval",
+    "--ping-timeout",
+    "--websocket_timeout",
+    "--websocket_connect_timeout",
+    "--websocket-max-message-size",
+    "--websocket-max-frame-size",
+    "--application-close-timeout",
+    "--root-path",
+    "--proxy-headers",
+    "--proxy-headers-host",
+    "--proxy-headers-port",
+    "-s",
+    "--server-name",
+    "--no-server-name",
+}
+
+
+def test_every_option_of_daphne_is_there_with_its_spelling() -> None:
+    spellings = {flag for option in OPTIONS for flag in option.flags}
+    assert spellings >= DAPHNES
+
+
+def test_no_spelling_means_two_things() -> None:
+    spellings = [flag for option in OPTIONS for flag in option.flags]
+    assert sorted(spellings) == sorted(set(spellings))
+
+
+def test_every_option_sets_a_field_and_every_limit_has_an_option() -> None:
+    known = {item.name for item in fields(Config)} | set(LIMITS)
+    assert set(BY_NAME) <= known
+    assert set(LIMITS) <= set(BY_NAME)
+
+
+def test_options_come_by_group() -> None:
+    order = [GROUPS.index(option.group) for option in OPTIONS]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [("ping_interval", 20), ("ping_timeout", 30), ("websocket_timeout", 86400),
+     ("websocket_connect_timeout", 5), ("websocket_max_message_size", 1 << 20),
+     ("websocket_max_frame_size", 1 << 20), ("application_close_timeout", 10),
+     ("http_timeout", None), ("verbosity", 1), ("keep_alive", 75)],
+)  # fmt: skip
+def test_defaults_are_daphnes_or_the_designs(name, default) -> None:
+    assert BY_NAME[name].default == default
+
+
+def test_an_option_knows_its_kind() -> None:
+    assert BY_NAME["demo"].switch
+    assert not BY_NAME["port"].switch
+    assert BY_NAME["endpoints"].repeatable
+    assert not BY_NAME["demo"].repeatable
+    assert BY_NAME["host"].long_flag == "--bind"
+    assert BY_NAME["lifespan"].choices == ("auto", "on", "off")
+    assert BY_NAME["backlog"].type("3") == 3
+    assert BY_NAME["keep_alive"].type("3") == 3.0
+    assert BY_NAME["http_timeout"].type("3") == 3.0
+
+
+def test_values_go_where_they_belong() -> None:
+    config = configure({"application": "a:b", "port": 1, "keep_alive": 3.0})
+    assert (config.application, config.port, config.limits.keep_alive) == ("a:b", 1, 3.0)
+    assert config.limits.backlog == Limits().backlog
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "No application: give it as module:attribute, or try --demo"),
+        ({"application": "a:b", "demo": True}, "An application and --demo"),
+        ({"demo": True, "proxy_headers_host": "x"}, "--proxy-headers .* --proxy-headers-host"),
+        ({"demo": True, "proxy_headers_port": "x"}, "--proxy-headers .* --proxy-headers-port"),
+        ({"demo": True, "port": 65536}, "--port 65536 is not between 0 and 65535"),
+        ({"demo": True, "port": -1}, "--port -1 is not between"),
+        ({"demo": True, "keep_alive": -1.0}, "--keep-alive -1.0 is negative"),
+        ({"demo": True, "keep_alive": float("nan")}, "--keep-alive nan"),
+        ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        configure(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_good_values_pass() -> None:
+    names = {"proxy_headers_host": "x", "proxy_headers_port": "y"}
+    config = configure(
+        {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}
+    )
+    assert config.limits.websocket_timeout == -1
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({}, ("127.0.0.1", 8000)),
+        ({"host": "::1"}, ("::1", 8000)),
+        ({"port": 0}, ("127.0.0.1", 0)),
+        ({"host": ""}, ("", 8000)),
+        ({"unix_socket": "/s"}, None),
+        ({"file_descriptor": 0}, None),
+        ({"endpoints": ("tcp:1",)}, None),
+        ({"unix_socket": "/s", "port": 1}, ("127.0.0.1", 1)),
+    ],
+)
+def test_an_address_is_listened_on_by_daphnes_rule(values, address) -> None:
+    assert addresses(configure({"demo": True, **values})) == address
+
+
+def test_a_header_is_a_name_and_a_value() -> None:
+    assert header("X-Frame-Options: DENY") == (b"x-frame-options", b"DENY")
+    assert header("x:") == (b"x", b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nothing", "write it as 'name: value'"),
+        (": value", "is not a token"),
+        (" :x", "is not a token"),
+        ("a b: c", "is not a token"),
+        ("a: b\nc: d", "control character in its value"),
+        ("a: \u20ac", "'\u20ac' cannot be sent in a header"),
+        ("\u20ac: a", "'\u20ac' cannot be sent in a header"),
+        ("Content-Length: 3", "the server writes this one by itself"),
+        ("Transfer-Encoding: chunked", "the server writes this one by itself"),
+    ],
+)
+def test_a_header_that_no_response_may_have_is_refused(text, reason) -> None:
+    with pytest.raises(ConfigError, match="--header") as refusal:
+        header(text)
+    assert reason in str(refusal.value)

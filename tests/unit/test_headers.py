@@ -1,0 +1,298 @@
+"""The judge of header fields: what a request's say, and what a response may say."""
+
+from __future__ import annotations
+
+import contextlib
+import string
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daphne_like import headers
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Fields
+from daphne_like.headers import BadField, Framing, host_of, judge_request, response_head, tokens
+
+HOST = (b"host", b"a")
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.ascii_letters + string.digits).encode())
+HOST_BYTES = frozenset(b"._~!$&'()*+,;=%-" + (string.ascii_letters + string.digits).encode())
+
+VISIBLE = frozenset((9, *range(32, 127), *range(128, 256)))
+
+token = st.lists(st.sampled_from(sorted(TOKEN)), min_size=1).map(bytes)
+value = st.lists(st.sampled_from(sorted(VISIBLE))).map(bytes)
+
+
+def every_byte(use: Callable[[int], object]) -> set[int]:
+    """The bytes that `use` does not refuse."""
+    good = set()
+    for byte in range(256):
+        with contextlib.suppress(BadField, RemoteFault):
+            use(byte)
+            good.add(byte)
+    return good
+
+
+def sent(field: Any) -> Fields:
+    return response_head(200, [field], "GET").fields
+
+
+def framing(*fields: tuple[bytes, bytes], version: str = "1.1") -> Framing:
+    return judge_request([HOST, *fields], version)[1]
+
+
+def refused(*fields: tuple[bytes, bytes], version: str = "1.1") -> tuple[int, str]:
+    with pytest.raises(RemoteFault) as caught:
+        judge_request(list(fields), version)
+    return caught.value.status, caught.value.reason
+
+
+class TestHost:
+    def test_it_is_the_requests_authority(self) -> None:
+        assert judge_request([HOST], "1.1")[0] == b"a"
+        assert judge_request([(b"x", b"y"), HOST, (b"connection", b"close")], "1.1")[0] == b"a"
+
+    def test_it_is_there_once(self) -> None:
+        assert refused() == (400, "no Host")
+        assert refused(HOST, HOST) == (400, "Host more than once")
+        assert refused(HOST, (b"host", b"b"), version="1.0") == (400, "Host more than once")
+
+    def test_before_http_1_1_it_may_be_missing(self) -> None:
+        assert judge_request([], "1.0")[0] == b""
+
+    @pytest.mark.parametrize(
+        "good",
+        [b"", b"a", b"a.example:80", b"192.0.2.1:", b"[::1]", b"[2001:db8::1]:8080",
+         b"[::ffff:192.0.2.1]", b"[fe80::1%25eth0]:80", b"a_b", b"%C3%A9"],
+    )  # fmt: skip
+    def test_a_host_and_its_port_are_good(self, good: bytes) -> None:
+        assert host_of(good) == good
+
+    @pytest.mark.parametrize(
+        "bad",
+        [b"a b", b"a/b", b"a\\b", b"u@a", b"a:b", b"a:80:80", b"::1", b"[::1", b"[::1]a", b"[]",
+         b"[g]", b"[fe80::1%eth0]", b"a?", b"a#", b"<a>", b'"', b"a\n", b"\xe9"],
+    )  # fmt: skip
+    def test_anything_else_is_malformed(self, bad: bytes) -> None:
+        assert refused((b"host", bad)) == (400, "malformed Host")
+
+    def test_a_name_has_these_bytes_and_no_others(self) -> None:
+        assert every_byte(lambda byte: host_of(b"a%cb" % byte)) == HOST_BYTES
+
+    def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(headers, "_good_hosts", remembered := set())
+        monkeypatch.setattr(headers, "_REMEMBER_AT_MOST", 2)
+        for host in (b"a", b"b", b"c", b"a"):
+            assert host_of(host) == host
+        assert remembered == {b"a", b"b"}
+
+
+class TestFraming:
+    def test_a_plain_request_has_no_body_and_goes_on(self) -> None:
+        plain = Framing(0, keep_alive=True, expect=False, upgrade=None)
+        assert framing() == plain
+        assert framing((b"accept", b"*/*"), (b"connection", b"keep-alive")) == plain
+        assert framing((b"connection", b"x")) == plain
+
+    @pytest.mark.parametrize(
+        ("length", "size"), [(b"0", 0), (b"5", 5), (b"007", 7), (b"9" * 19, 10**19 - 1)]
+    )
+    def test_a_length_is_a_number(self, length: bytes, size: int) -> None:
+        assert framing((b"content-length", length)).length == size
+
+    @given(st.binary().filter(lambda raw: not raw.isdigit() or len(raw) > 19))
+    @settings(deadline=None)
+    def test_and_nothing_else(self, length: bytes) -> None:
+        fault = refused(HOST, (b"content-length", length))
+        assert fault == (400, "malformed Content-Length")
+
+    def test_a_length_is_there_once(self) -> None:
+        for second in (b"5", b"6"):
+            fault = refused(HOST, (b"content-length", b"5"), (b"content-length", second))
+            assert fault == (400, "Content-Length more than once")
+
+    def test_a_chunked_body_has_no_length(self) -> None:
+        assert framing((b"transfer-encoding", b"chunked")).length is None
+        assert framing((b"transfer-encoding", b"Chunked")).length is None
+
+    @given(st.binary().filter(lambda raw: raw.lower() != b"chunked"))
+    @settings(deadline=None)
+    def test_another_coding_is_unknown(self, coding: bytes) -> None:
+        fault = refused(HOST, (b"transfer-encoding", coding))
+        assert fault == (501, "unknown transfer coding")
+
+    def test_a_coding_is_there_once_alone_and_in_http_1_1(self) -> None:
+        chunked = (b"transfer-encoding", b"chunked")
+        assert refused(HOST, chunked, chunked)[1] == "Transfer-Encoding more than once"
+        assert refused(HOST, chunked, (b"content-length", b"5"))[0] == 400
+        assert refused(HOST, (b"content-length", b"5"), chunked)[0] == 400
+        assert refused(chunked, version="1.0")[1] == "Transfer-Encoding before HTTP/1.1"
+
+
+class TestConnection:
+    @pytest.mark.parametrize(
+        ("version", "said", "goes_on"),
+        [
+            ("1.1", [], True),
+            ("1.1", [b"close"], False),
+            ("1.1", [b"x, CLOSE\t,y"], False),
+            ("1.1", [b"x", b"close"], False),
+            ("1.1", [b"close, keep-alive"], False),
+            ("1.1", [b"closed"], True),
+            ("1.0", [], False),
+            ("1.0", [b"Keep-Alive"], True),
+            ("1.0", [b"keep-alive, close"], False),
+        ],
+    )
+    def test_the_client_says_whether_it_goes_on(
+        self, version: str, said: list[bytes], goes_on: bool
+    ) -> None:
+        fields = [(b"connection", options) for options in said]
+        assert framing(*fields, version=version).keep_alive == goes_on
+
+    def test_tokens_are_in_lower_case_and_without_white_space(self) -> None:
+        assert tokens(b" Close\t,,keep-ALIVE ") == [b"close", b"", b"keep-alive"]
+
+    def test_a_client_may_wait_for_a_100(self) -> None:
+        assert framing((b"expect", b"100-Continue")).expect
+        assert not framing((b"expect", b"100-continue"), version="1.0").expect
+
+    def test_it_may_expect_nothing_else(self) -> None:
+        assert refused(HOST, (b"expect", b"101-x")) == (417, "unknown expectation")
+        twice = [(b"expect", b"100-continue")] * 2
+        assert refused(HOST, *twice) == (400, "Expect more than once")
+
+    @pytest.mark.parametrize(
+        ("version", "connection", "upgrade", "named"),
+        [
+            ("1.1", b"Upgrade", b"WebSocket", "websocket"),
+            ("1.1", b"keep-alive, upgrade", b"h2c, websocket", "websocket"),
+            ("1.1", b"upgrade", b"h2c", None),
+            ("1.1", b"keep-alive", b"websocket", None),
+            ("1.0", b"upgrade", b"websocket", None),
+        ],
+    )
+    def test_an_upgrade_is_named_by_both_fields(
+        self, version: str, connection: bytes, upgrade: bytes, named: str | None
+    ) -> None:
+        fields = [(b"connection", connection), (b"upgrade", upgrade)]
+        assert framing(*fields, version=version).upgrade == named
+
+
+class TestResponseFields:
+    def test_they_go_out_as_they_are(self) -> None:
+        fields: Fields = [(b"X-A", b" b "), (b"content-type", b"text/plain"), (b"X-A", b"")]
+        for _ in range(2):
+            assert response_head(200, fields, "GET").fields == fields
+
+    @given(token, value)
+    @settings(deadline=None)
+    def test_a_token_and_a_value_without_controls_are_good(self, name: bytes, text: bytes) -> None:
+        assert response_head(200, [(b"x-" + name, text)], "GET").fields == [(b"x-" + name, text)]
+
+    def test_a_name_has_the_bytes_of_a_token(self) -> None:
+        assert every_byte(lambda byte: sent((b"x%c" % byte, b""))) == TOKEN
+
+    def test_a_value_has_no_controls(self) -> None:
+        assert every_byte(lambda byte: sent((b"x", b"a%cb" % byte))) == VISIBLE
+
+    @pytest.mark.parametrize(
+        "field",
+        [
+            ("x", b"y"),
+            (b"x", "y"),
+            (b"x", 1),
+            (b"x", None),
+            (b"", b"y"),
+            (b"x", bytearray(b"y")),
+            [bytearray(b"x"), b"y"],
+            (b"x",),
+            (b"x", b"y", b"z"),
+            (),
+            b"x",
+            b"xyz",
+            1,
+            None,
+        ],
+    )
+    def test_a_field_is_a_pair_of_bytes(self, field: Any) -> None:
+        with pytest.raises(BadField):
+            sent(field)
+
+    def test_fields_are_iterable(self) -> None:
+        with pytest.raises(BadField):
+            response_head(200, None, "GET")  # type: ignore[arg-type]
+        assert response_head(200, iter([[b"x", b"y"]]), "GET").fields == [(b"x", b"y")]
+
+    def test_a_splitter_of_responses_is_shown_escaped(self) -> None:
+        with pytest.raises(BadField, match="header b'x' has a control character"):
+            response_head(200, [(b"x", b"y\r\nSet-Cookie: z")], "GET")
+
+    def test_the_connections_own_are_left_out(self) -> None:
+        fields = [
+            (name, b"x")
+            for name in (b"Transfer-Encoding", b"keep-alive", b"Upgrade", b"proxy-connection")
+        ]
+        head = response_head(200, fields, "GET")
+        assert head.fields == []
+        assert not head.close
+
+    def test_a_connections_end_may_be_asked_for(self) -> None:
+        head = response_head(200, [(b"Connection", b"x, Close"), (b"connection", b"y")], "GET")
+        assert head.close
+        assert head.fields == []
+
+    def test_default_fields_of_the_applications_own_are_named(self) -> None:
+        head = response_head(200, [(b"Date", b"x"), (b"server", b"y")], "GET")
+        assert head.own == {b"date", b"server"}
+        assert head.fields == [(b"Date", b"x"), (b"server", b"y")]
+        assert response_head(200, [], "GET").own == frozenset()
+
+    def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(headers, "_good", remembered := set())
+        monkeypatch.setattr(headers, "_REMEMBER_AT_MOST", 1)
+        fields = [(b"vary", b"a"), (b"vary", b"b"), (b"x-seldom", b"c")]
+        assert response_head(200, fields, "GET").fields == fields
+        assert remembered == {(b"vary", b"a")}
+
+
+class TestResponseLengths:
+    @pytest.mark.parametrize("name", [b"content-length", b"Content-Length"])
+    @pytest.mark.parametrize("text", [b"5", b" 5\t", b"005", b"0" * 18 + b"5"])
+    def test_a_length_is_a_number(self, name: bytes, text: bytes) -> None:
+        head = response_head(200, [(name, text)], "GET")
+        assert head.length == 5
+        assert head.fields == [(name, text)]
+
+    @pytest.mark.parametrize("name", [b"content-length", b"Content-Length"])
+    @pytest.mark.parametrize("text", [b"", b"+5", b"5.0", b"0x5", b"5, 5", b"1" * 20, b"\xb2"])
+    def test_and_nothing_else(self, name: bytes, text: bytes) -> None:
+        with pytest.raises(BadField, match="is not a number"):
+            response_head(200, [(name, text)], "GET")
+
+    def test_said_twice_it_goes_out_once(self) -> None:
+        fields = [(b"content-length", b"5"), (b"content-length", b"05"), (b"Content-Length", b"5")]
+        assert response_head(200, fields, "GET").fields == [(b"content-length", b"5")]
+
+    def test_two_different_ones_are_a_fault(self) -> None:
+        with pytest.raises(BadField, match="two different values"):
+            response_head(200, [(b"content-length", b"5"), (b"content-length", b"6")], "GET")
+
+    def test_without_one_it_is_unknown(self) -> None:
+        assert response_head(200, [], "GET").length is None
+
+    @pytest.mark.parametrize(
+        ("status", "method", "bodiless"),
+        [(200, "GET", False), (200, "HEAD", True), (204, "GET", True), (304, "GET", True)],
+    )
+    def test_some_responses_have_no_body(self, status: int, method: str, bodiless: bool) -> None:
+        assert response_head(status, [], method).bodiless is bodiless
+
+    def test_a_204_has_no_length_either(self) -> None:
+        for name in (b"content-length", b"Content-Length"):
+            head = response_head(204, [(name, b"0")], "GET")
+            assert head.length is None
+            assert head.fields == []

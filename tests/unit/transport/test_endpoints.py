@@ -1,0 +1,202 @@
+"""Endpoints: what their strings mean, and that nothing stays bound that nobody listens on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from daphne_like.errors import ConfigError, StartupError
+from daphne_like.limits import Limits
+from daphne_like.transport import endpoints
+from daphne_like.transport.endpoints import NativeEndpoint, from_string, parse
+from daphne_like.transport.sockets import Listener
+
+LIMITS = Limits(backlog=7, write_budget=1000)
+
+
+@pytest.fixture
+def bound(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What would have been bound, instead of doing it."""
+    calls: list[tuple[Any, ...]] = []
+    for name in ("tcp_listener", "unix_listener", "inherited_listener"):
+
+        def listen(*arguments: Any, name: str = name) -> Listener:
+            calls.append((name, *arguments))
+            return Listener("a socket", "closed")  # type: ignore[arg-type]
+
+        monkeypatch.setattr(endpoints, name, listen)
+    return calls
+
+
+class Port:
+    """A port that accepts when it is told to."""
+
+    made: list[Port]
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+        self.accepted: Deferred[Any] = Deferred()
+        self.stopped = 0
+        self.made.append(self)
+
+    def accept(self) -> Deferred[Any]:
+        return self.accepted
+
+    def stopListening(self) -> None:
+        self.stopped += 1
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
+    Port.made = []
+    monkeypatch.setattr(endpoints, "NativePort", Port)
+    monkeypatch.setattr(endpoints.asyncio, "ensure_future", lambda given: given)
+    monkeypatch.setattr(endpoints.Deferred, "fromFuture", staticmethod(lambda given: given))
+    return Port.made
+
+
+# --- Listening --------------------------------------------------------------------------------
+
+
+def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
+    bound: list[Any], ports: list[Port]
+) -> None:
+    clock, factory = Clock(), Factory()
+    endpoint = endpoints.tcp(clock, "127.0.0.1", 80, LIMITS)
+    assert verifyObject(IStreamServerEndpoint, endpoint)
+    listening = endpoint.listen(factory)
+    assert bound == [("tcp_listener", "127.0.0.1", 80, 7)]
+    [port] = ports
+    assert port.arguments == ("a socket", factory, 7, 1000, "closed")
+    got: list[Any] = []
+    listening.addCallback(got.append)
+    clock.advance(0)
+    assert got == []
+    port.accepted.callback(port)
+    assert got == [port]
+    assert port.stopped == 0
+
+
+def test_what_cannot_be_bound_fails(bound: list[Any], ports: list[Port]) -> None:
+    def listen(backlog: int) -> Listener:
+        raise StartupError("in use")
+
+    failure = NativeEndpoint(Clock(), listen, LIMITS).listen(Factory())
+    failed: list[Any] = []
+    failure.addErrback(failed.append)
+    assert failed[0].type is StartupError
+    assert ports == []
+
+
+def test_a_port_that_cannot_accept_is_given_back(bound: list[Any], ports: list[Port]) -> None:
+    clock, failed = Clock(), []
+    endpoints.inherited(clock, 3, LIMITS).listen(Factory()).addErrback(failed.append)
+    clock.advance(0)
+    ports[0].accepted.errback(OSError("too many files"))
+    assert failed[0].type is OSError
+    assert ports[0].stopped == 1
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_listening_can_be_cancelled(bound: list[Any], ports: list[Port], turns: int) -> None:
+    clock, failed = Clock(), []
+    listening = endpoints.unix(clock, "/x", LIMITS).listen(Factory())
+    listening.addErrback(failed.append)
+    for _ in range(turns):
+        clock.advance(0)
+    listening.cancel()
+    assert failed[0].type is CancelledError
+    assert ports[0].stopped == 1
+    assert clock.getDelayedCalls() == []
+
+
+# --- Strings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tcp:80", ("tcp_listener", "", 80, 7)),
+        ("tcp:port=80", ("tcp_listener", "", 80, 7)),
+        ("tcp:80:127.0.0.1:9", ("tcp_listener", "127.0.0.1", 80, 9)),
+        (
+            "tcp:80:backlog=9:interface=127.0.0.1",
+            ("tcp_listener", "127.0.0.1", 80, 9),
+        ),
+        (r"TCP:80:interface=\:\:1", ("tcp_listener", "::1", 80, 7)),
+        ("tcp6:80", ("tcp_listener", "::", 80, 7)),
+        (r"tcp6:80:interface=\:\:1:backlog=9", ("tcp_listener", "::1", 80, 9)),
+        ("unix:/x", ("unix_listener", "/x", 0o666, 7)),
+        (
+            "unix:address=/x:mode=600:lockfile=0:backlog=9",
+            ("unix_listener", "/x", 0o600, 9),
+        ),
+        ("fd:3", ("inherited_listener", 3, 7)),
+        ("fd:fileno=3:domain=INET", ("inherited_listener", 3, 7)),
+    ],
+)
+def test_strings_of_our_own_kinds_take_the_native_transport(
+    bound: list[Any], ports: list[Port], text: str, expected: Any
+) -> None:
+    endpoint: Any = from_string(Clock(), text, LIMITS)
+    assert isinstance(endpoint, NativeEndpoint)
+    endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
+    assert bound == [expected]
+
+
+def test_any_other_string_is_twisteds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "serverFromString", lambda *given: given)
+    assert from_string("reactor", "haproxy:tcp:80", LIMITS) == ("reactor", "haproxy:tcp:80")
+
+
+def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def server_from_string(reactor: Any, text: str) -> Any:
+        raise ValueError(f"Unknown endpoint type: {text!r}")
+
+    monkeypatch.setattr(endpoints, "serverFromString", server_from_string)
+    with pytest.raises(ConfigError, match="Bad endpoint 'bogus': Unknown endpoint type: 'bogus'"):
+        from_string(Clock(), "bogus", LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("tcp", "missing a required argument: 'port'"),
+        ("tcp:abc", "'abc' is not a number to base 10"),
+        ("tcp:80:interfaec=127.0.0.1", "unexpected keyword argument 'interfaec'"),
+        ("tcp:80:127.0.0.1:9:9", "too many positional arguments"),
+        ("tcp:80:backlog=many", "'many' is not a number"),
+        ("unix:", "missing a required argument: 'address'"),
+        ("unix:/x:mode=999", "'999' is not a number to base 8"),
+        ("fd:x", "'x' is not a number"),
+        ("ssl:443:privateKey=/nowhere.pem", "No such file"),
+    ],
+)
+def test_a_string_that_names_no_endpoint_is_refused_with_its_fault(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        from_string(Clock(), text, LIMITS)
+    assert str(refusal.value).startswith(f"Bad endpoint {text!r}: ")
+    assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ("", [], {})),
+        ("tcp", ("tcp", [], {})),
+        ("tcp:80", ("tcp", ["80"], {})),
+        ("tcp:80:", ("tcp", ["80"], {})),
+        ("tcp:80:a=b=c", ("tcp", ["80"], {"a": "b=c"})),
+        (r"unix:/a\:b\=c\\d", ("unix", [r"/a:b=c\d"], {})),
+        ("unix:/a b", ("unix", ["/a b"], {})),
+        (r"unix:address=/a\:b", ("unix", [], {"address": "/a:b"})),
+    ],
+)
+def test_a_string_is_split_at_its_colons(text: str, parts: Any) -> None:
+    assert parse(text) == parts

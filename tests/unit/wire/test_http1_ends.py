@@ -1,0 +1,364 @@
+"""HTTP1Connection: how it ends, by the client, by time, by the application and by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from daphne_like.testing import RecordedExchange
+from tests.support.http1 import GET, SMUGGLED, Served, answering
+
+Serve = Callable[..., Served]
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def expect_clean_end(served: Served) -> None:
+    assert served.wire.closed
+    assert not served.wire.aborted
+
+
+class TestHalfClose:
+    def test_a_client_that_has_sent_all_still_gets_its_answer(self, serve: Serve) -> None:
+        served = serve().send(GET).send_eof()
+        assert served.last.events == ["body_ended"]
+        served.last.answer(b"hi")
+        served.turn()
+        assert served.response.body == b"hi"
+        assert served.response[b"connection"] == b"close"
+        expect_clean_end(served)
+
+    def test_it_gets_the_answers_to_all_that_it_has_sent(self, serve: Serve) -> None:
+        served = serve().send(GET + GET).send_eof()
+        for _ in range(2):
+            served.last.answer()
+            served.turn()
+        assert len(served.responses) == 2
+        expect_clean_end(served)
+
+    @pytest.mark.parametrize("requests", [1, 2])
+    def test_its_patience_is_not_believed_for_ever(self, serve: Serve, requests: int) -> None:
+        served = serve(half_close_grace=10).send(GET * requests).send_eof()
+        for _ in range(requests - 1):
+            served.wait(9)
+            served.last.answer()
+            served.turn()
+        served.wait(9.9)
+        assert served.last.over is None
+        served.wait(0.1)
+        assert served.last.over == "the client closed its side and waited too long"
+        assert served.wire.aborted
+
+    def test_an_answer_that_has_begun_may_take_longer(self, serve: Serve) -> None:
+        served = serve(half_close_grace=10).send(GET).send_eof()
+        served.last.start(b"a")
+        served.wait(3600)
+        assert served.last.over is None
+        served.last.end()
+        served.turn()
+        assert served.response.body == b"a"
+        expect_clean_end(served)
+
+    def test_the_time_for_the_exchange_goes_on(self, serve: Serve) -> None:
+        served = serve(half_close_grace=10, http_timeout=60).send(GET).send_eof()
+        served.last.start(b"a")
+        served.wait(59)
+        assert "timed_out" not in served.last.events
+        served.wait(1)
+        assert served.last.events == ["body_ended", "timed_out"]
+
+    @pytest.mark.parametrize("full", [False, True])
+    def test_it_may_tell_of_it_between_two_requests(self, serve: Serve, full: bool) -> None:
+        served = serve(ended=answering(b"x" * 100), write_budget=50)
+        if full:
+            served.wire.stop_reading()
+        served.wire.send(GET + GET)
+        served.connection.readConnectionLost()
+        served.wire.read()
+        served.turn()
+        assert [len(response.body) for response in served.responses] == [100, 100]
+        expect_clean_end(served)
+
+    def test_an_idle_connection_is_closed(self, serve: Serve) -> None:
+        expect_clean_end(serve().send_eof())
+        expect_clean_end(serve(ended=answering()).send(GET).send_eof())
+        expect_clean_end(serve(ended=answering()).send(GET + GET).send_eof())
+
+    def test_a_part_of_a_head_is_not_answered(self, serve: Serve) -> None:
+        served = serve().send(GET[:9]).send_eof()
+        assert served.raw == b""
+        expect_clean_end(served)
+
+    def test_a_part_of_a_head_behind_a_request_neither(self, serve: Serve) -> None:
+        served = serve().send(GET + GET[:9])
+        served.connection.readConnectionLost()
+        served.last.answer()
+        served.turn()
+        assert len(served.responses) == 1
+        expect_clean_end(served)
+
+    def test_a_transport_may_tell_of_it_before_all_is_read(self, serve: Serve) -> None:
+        served = serve(half_close_grace=10).send(GET + GET)
+        served.connection.readConnectionLost()
+        served.wait(9)
+        served.last.answer()
+        served.wait(9)
+        assert len(served.requests) == 2
+        assert served.last.over is None
+        served.wait(1)
+        assert served.last.over == "the client closed its side and waited too long"
+
+    @pytest.mark.parametrize("head", [POST + b"hel", CHUNKED + b"5\r\nhel"])
+    def test_a_body_that_is_not_whole_is_refused(self, serve: Serve, head: bytes) -> None:
+        served = serve().send(head).send_eof()
+        assert served.last.events == ["disconnected"]
+        assert served.last.over == "the body ended early"
+        assert served.response.status == 400
+        expect_clean_end(served)
+
+    def test_a_body_that_nobody_waits_for_may_end_early(self, serve: Serve) -> None:
+        served = serve(opened=answering()).send(POST).send_eof()
+        assert served.response.status == 200
+        expect_clean_end(served)
+
+    def test_a_slow_client_gets_all_before_the_end(self, serve: Serve) -> None:
+        served = serve(ended=answering(b"x" * 1000), write_budget=100)
+        served.wire.stop_reading()
+        served.send(GET).wire.resumeProducing()
+        served.send_eof()
+        served.wire.read()
+        served.turn()
+        assert len(served.response.body) == 1000
+        expect_clean_end(served)
+
+
+class TestLostConnections:
+    def test_the_exchange_is_told(self, serve: Serve) -> None:
+        served = serve().send(POST)
+        served.wire.vanish("gone")
+        assert served.last.events == ["disconnected"]
+        assert "gone" in str(served.last.over)
+
+    def test_between_exchanges_nobody_is(self, serve: Serve) -> None:
+        served = serve(ended=answering()).send(GET)
+        served.wire.vanish()
+        assert served.last.events == ["body_ended"]
+
+
+class TestTime:
+    def test_a_client_that_sends_nothing_is_let_go(self, serve: Serve) -> None:
+        served = serve(head_timeout=30)
+        served.wait(29)
+        assert not served.wire.closed
+        served.wait(1)
+        assert served.raw == b""
+        expect_clean_end(served)
+
+    @pytest.mark.parametrize("before", [b"", GET])
+    def test_a_head_that_takes_too_long_is_answered_408(
+        self, serve: Serve, caplog: pytest.LogCaptureFixture, before: bytes
+    ) -> None:
+        served = serve(ended=answering(), head_timeout=30, keep_alive=75).send(before + b"G")
+        for at in range(1, 4):
+            served.wait(9)
+            served.send(GET[at : at + 1])
+        served.wait(3)
+        assert served.responses[-1].status == 408
+        assert len(caplog.messages) == 1
+
+    def test_a_head_that_came_in_parts_is_forgotten_with_its_end(self, serve: Serve) -> None:
+        served = serve(ended=answering()).send(GET[:9], GET[9:])
+        served.wait(75)
+        assert len(served.responses) == 1
+        expect_clean_end(served)
+
+    def test_empty_lines_do_not_gain_time(self, serve: Serve) -> None:
+        served = serve(head_timeout=30)
+        for piece in (b"\r", b"\n", b"\r\n"):
+            served.wait(9)
+            served.send(piece)
+        served.wait(3)
+        assert served.raw == b""
+        expect_clean_end(served)
+
+    def test_a_connection_without_a_next_request_is_closed(self, serve: Serve) -> None:
+        served = serve(ended=answering(), keep_alive=75).send(GET)
+        served.wait(74)
+        served.send(GET)
+        served.wait(74)
+        assert not served.wire.closed
+        served.wait(1)
+        assert len(served.responses) == 2
+        expect_clean_end(served)
+
+    def test_an_empty_line_behind_a_request_is_no_next_one(self, serve: Serve) -> None:
+        served = serve(keep_alive=75).send(GET + b"\r\n")
+        served.last.answer()
+        served.wait(74)
+        assert not served.wire.closed
+        served.wait(1)
+        expect_clean_end(served)
+
+    def test_a_last_response_may_be_read_slowly(self, serve: Serve) -> None:
+        served = serve(ended=answering(b"x" * 1000), write_budget=100)
+        served.wire.stop_reading()
+        served.send(CLOSE).wait(3600)
+        served.wire.read()
+        served.turn()
+        assert len(served.response.body) == 1000
+        expect_clean_end(served)
+
+    def test_an_exchange_has_all_the_time_that_there_is(self, serve: Serve) -> None:
+        served = serve(http_timeout=None).send(GET + GET)
+        for _ in range(2):
+            served.wait(3600)
+            assert served.last.events == ["body_ended"]
+            served.last.answer()
+        assert len(served.responses) == 2
+
+    def test_unless_it_is_limited(self, serve: Serve) -> None:
+        served = serve(http_timeout=5).send(GET)
+        served.wait(5)
+        assert served.last.events == ["body_ended", "timed_out"]
+        served.last.answer(status=503)
+        assert served.response.status == 503
+
+    def test_the_limit_is_for_each_exchange(self, serve: Serve) -> None:
+        served = serve(http_timeout=5)
+        for _ in range(3):
+            served.send(GET).wait(4)
+            served.last.answer()
+        assert [exchange.events for exchange in served.open.exchanges] == [["body_ended"]] * 3
+
+
+class TestLingering:
+    def test_what_a_refused_client_still_sends_is_read(self, serve: Serve) -> None:
+        served = serve().send(b"oops\r\n\r\n", *[b"x" * 1000] * 10)
+        assert served.wire.eof
+        assert served.wire.unread == 0
+        expect_clean_end(served.send_eof())
+
+    def test_but_not_for_ever(self, serve: Serve) -> None:
+        served = serve(linger=5).send(b"oops\r\n\r\n")
+        served.wait(4)
+        served.send(b"more")
+        served.wait(1)
+        assert served.wire.aborted
+        assert served.wire.closed
+
+    def test_a_slow_client_gets_the_response_before_time_counts(self, serve: Serve) -> None:
+        served = serve(opened=answering(b"x" * 1000), write_budget=100, linger=5, discard_size=0)
+        served.wire.stop_reading()
+        served.send(POST + b"hel").wait(3600)
+        assert not served.wire.eof
+        served.wire.read()
+        assert served.wire.eof
+        served.wait(4)
+        assert len(served.response.body) == 1000
+        expect_clean_end(served.send_eof())
+
+    def test_a_client_that_half_closes_meanwhile_too(self, serve: Serve) -> None:
+        served = serve(opened=answering(b"x" * 1000), write_budget=100, discard_size=0)
+        served.wire.stop_reading()
+        served.send(POST + b"hel").send_eof()
+        served.wire.read()
+        served.turn()
+        assert len(served.response.body) == 1000
+        expect_clean_end(served)
+
+    def test_unread_input_is_read_before_the_end(self, serve: Serve) -> None:
+        """Or the kernel would reset the connection, and the response with it."""
+        served = serve(reads=False, read_budget=4).send(POST + b"hello", SMUGGLED)
+        assert served.wire.unread == len(SMUGGLED)
+        served.shared.draining = True
+        served.last.answer()
+        served.turn()
+        assert served.wire.unread == 0
+        assert served.targets == ["/"]
+        expect_clean_end(served.send_eof())
+
+
+class TestBreakingOff:
+    def test_an_exchange_may_break_off(self, serve: Serve) -> None:
+        served = serve().send(GET + GET)
+        served.last.start(b"a")
+        served.last.abort()
+        served.turn()
+        assert served.wire.aborted
+        assert served.wire.closed
+        assert not served.response.complete
+
+    def test_even_at_once(self, serve: Serve) -> None:
+        served = serve(opened=RecordedExchange.abort).send(POST + b"hello" + SMUGGLED)
+        assert served.wire.aborted
+        assert served.targets == ["/"]
+
+    def test_even_within_the_body(self, serve: Serve) -> None:
+        served = serve(ended=RecordedExchange.abort).send(POST + b"hello" + SMUGGLED)
+        assert served.wire.aborted
+        assert served.targets == ["/"]
+
+    def test_the_server_may_cut_a_connection(self, serve: Serve) -> None:
+        served = serve().send(GET)
+        served.shared.abort()
+        served.turn()
+        assert served.last.over == "the server stops"
+        assert served.wire.aborted
+
+    def test_even_an_idle_one(self, serve: Serve) -> None:
+        served = serve()
+        served.shared.abort()
+        served.turn()
+        assert served.wire.closed
+
+
+class TestDraining:
+    def drain(self, served: Served) -> list[bool]:
+        emptied: list[bool] = []
+        served.shared.drain(lambda: emptied.append(True))
+        served.turn()
+        return emptied
+
+    def test_an_idle_connection_closes(self, serve: Serve) -> None:
+        served = serve(ended=answering()).send(GET)
+        assert self.drain(served) == [True]
+        expect_clean_end(served)
+
+    def test_a_busy_one_closes_after_its_response(self, serve: Serve) -> None:
+        served = serve().send(GET)
+        assert self.drain(served) == []
+        assert served.last.events == ["body_ended", "drain"]
+        served.last.answer()
+        served.turn()
+        assert served.response[b"connection"] == b"close"
+        expect_clean_end(served)
+
+    def test_also_where_it_had_promised_more(self, serve: Serve) -> None:
+        served = serve().send(GET)
+        served.last.start(b"a")
+        self.drain(served)
+        served.last.end()
+        served.turn()
+        assert served.response.complete
+        expect_clean_end(served)
+
+    def test_a_request_that_has_begun_is_served(self, serve: Serve) -> None:
+        served = serve(ended=answering()).send(GET[:9])
+        assert self.drain(served) == []
+        assert served.send(GET[9:]).response[b"connection"] == b"close"
+        expect_clean_end(served)
+
+    def test_what_waits_behind_a_response_is_not(self, serve: Serve) -> None:
+        served = serve().send(GET + SMUGGLED[:9])
+        served.last.answer()
+        self.drain(served)
+        assert served.targets == ["/"]
+        expect_clean_end(served)
+
+    def test_a_connection_that_ends_already_is_left_alone(self, serve: Serve) -> None:
+        served = serve().send(b"oops\r\n\r\n")
+        assert self.drain(served) == []
+        expect_clean_end(served.send_eof())

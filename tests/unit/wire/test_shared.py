@@ -1,0 +1,128 @@
+"""What connections share: default fields, the set of live ones, addresses."""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.task import Clock
+
+from daphne_like.limits import Limits
+from daphne_like.testing import RecordingOpen
+from daphne_like.wire.shared import DefaultFields, Shared, address_of, peer_name
+
+
+class FakeConnection:
+    """A connection as the server sees it when it stops; it closes when it is told."""
+
+    def __init__(self, shared: Shared, *, busy: bool = False) -> None:
+        self.shared = shared
+        self.busy = busy
+        self.told: list[str] = []
+        shared.opened(self)
+
+    def drain(self) -> None:
+        self.told.append("drain")
+        if not self.busy:
+            self.shared.closed(self)
+
+    def cut(self, reason: str) -> None:
+        self.told.append(reason)
+        self.shared.closed(self)
+
+
+def shared() -> Shared:
+    return Shared(RecordingOpen(), Clock(), Limits(), DefaultFields())
+
+
+class TestDefaultFields:
+    def test_date_is_the_standards_and_server_what_is_given(self) -> None:
+        defaults = DefaultFields(b"us", now=lambda: 784111777.9)
+        assert defaults.fields() == [
+            (b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
+            (b"server", b"us"),
+        ]
+
+    def test_nothing_is_added_where_nothing_is_wanted(self) -> None:
+        assert DefaultFields(None, False).fields() == []
+        assert DefaultFields(None, False).lines() == b""
+
+    def test_the_applications_own_are_left_out(self) -> None:
+        defaults = DefaultFields(b"us", extra=[(b"x-extra", b"1")], now=lambda: 0.0)
+        assert [name for name, _ in defaults.fields(frozenset((b"date",)))] == [
+            b"server",
+            b"x-extra",
+        ]
+        assert defaults.lines(frozenset((b"date", b"server"))) == b"x-extra: 1\r\n"
+
+    def test_extra_fields_cannot_be_left_out(self) -> None:
+        defaults = DefaultFields(None, False, [(b"x-extra", b"1")])
+        assert defaults.fields(frozenset((b"x-extra",))) == [(b"x-extra", b"1")]
+
+    def test_lines_are_made_once_a_second(self) -> None:
+        clock = Clock()
+        defaults = DefaultFields(now=clock.seconds)
+        first = defaults.lines()
+        assert first == b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+        clock.advance(0.9)
+        assert defaults.lines() is first
+        clock.advance(0.1)
+        assert defaults.lines() == b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n"
+
+    def test_without_a_clock_the_time_is_the_systems(self) -> None:
+        assert DefaultFields().lines().endswith(b" GMT\r\n")
+
+
+class TestShared:
+    def test_it_knows_the_live_connections(self) -> None:
+        ours = shared()
+        connection = FakeConnection(ours)
+        assert ours.connections == {connection}
+        ours.closed(connection)
+        assert ours.connections == set()
+
+    def test_without_connections_a_drain_is_over_at_once(self) -> None:
+        ours = shared()
+        emptied: list[bool] = []
+        ours.drain(lambda: emptied.append(ours.draining))
+        assert emptied == [True]
+
+    def test_a_drain_is_over_with_the_last_connection(self) -> None:
+        ours = shared()
+        idle, busy, busier = (FakeConnection(ours, busy=busy) for busy in (False, True, True))
+        emptied: list[bool] = []
+        ours.drain(lambda: emptied.append(True))
+        assert [idle.told, busy.told, busier.told] == [["drain"]] * 3
+        ours.closed(busy)
+        assert emptied == []
+        ours.closed(busier)
+        assert emptied == [True]
+
+    def test_what_is_left_is_cut(self) -> None:
+        ours = shared()
+        connections = [FakeConnection(ours, busy=True) for _ in range(3)]
+        ours.abort()
+        assert [connection.told for connection in connections] == [["the server stops"]] * 3
+        assert ours.connections == set()
+
+
+class TestAddresses:
+    def test_tcp(self) -> None:
+        assert address_of(IPv4Address("TCP", "192.0.2.1", 80)) == ("192.0.2.1", 80)
+        assert address_of(IPv6Address("TCP", "2001:db8::1", 80)) == ("2001:db8::1", 80)
+
+    def test_an_ipv4_client_of_a_dual_stack_socket_is_shown_as_what_it_is(self) -> None:
+        assert address_of(IPv6Address("TCP", "::ffff:192.0.2.1", 80)) == ("192.0.2.1", 80)
+        assert address_of(IPv6Address("TCP", "::ffff:0:1", 80)) == ("::ffff:0:1", 80)
+
+    def test_unix(self) -> None:
+        assert address_of(UNIXAddress(b"/run/\xff.sock")) == ("/run/\ufffd.sock", None)
+        assert address_of(UNIXAddress(None)) is None
+        assert address_of(UNIXAddress(b"")) is None
+
+    def test_anything_else_is_unknown(self) -> None:
+        assert address_of(object()) is None
+
+    def test_a_peer_has_a_name_for_the_log(self) -> None:
+        assert peer_name(("192.0.2.1", 50000)) == "192.0.2.1:50000"
+        assert peer_name(("2001:db8::1", 50000)) == "[2001:db8::1]:50000"
+        assert peer_name(("/run/x.sock", None)) == "/run/x.sock"
+        assert peer_name(None) == "a Unix socket"
