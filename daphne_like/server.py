@@ -47,9 +47,7 @@ class LoopClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-
-    def seconds(self) -> float:
-        return self._loop.time()
+        self.seconds = loop.time
 
     def callLater(
         self, delay: float, callable: Callable[..., object], *args: Any

@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange
+from daphne_like.exchange import Exchange, Request
+from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import ResponseSide
@@ -68,29 +69,24 @@ class HTTP1Connection(ResponseSide, Protocol):
     # --- Heads --------------------------------------------------------------------------
 
     def _read_head(self, data: bytes) -> bytes:
+        reader = self._reader
         try:
-            head, rest = self._reader.take_head(data)
+            request, rest = reader.take(data)
         except RemoteFault as fault:
             self._refuse(fault)
             return b""
-        if head:
-            self._head_received(head)
-        elif self._reader.begun and not self._head_begun:
+        if request is not None:
+            self._request_received(request, reader.framing)
+        elif reader.begun and not self._head_begun:
             self._head_begun = True
             self._deadline.set(self._shared.limits.head_timeout)
         return rest
 
-    def _head_received(self, head: bytes) -> None:
-        reader = self._reader
-        try:
-            request = reader.request(head)
-        except RemoteFault as fault:
-            self._refuse(fault)
-            return
+    def _request_received(self, request: Request, framing: Framing) -> None:
         self._head_begun = False
-        length = reader.framing.length
-        self._keep_alive = reader.framing.keep_alive
-        self._continue_due = reader.framing.expect
+        length = framing.length
+        self._keep_alive = framing.keep_alive
+        self._continue_due = framing.expect
         self._http_1_0 = request.http_version == "1.0"
         self._head_sent = self._chunked = False
         self._remaining = length or 0

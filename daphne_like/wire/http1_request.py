@@ -9,6 +9,7 @@ nowhere else.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -28,6 +29,8 @@ _VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$->@-~]*)\??([!\"$-~]*) HTTP/1\.1")
+_REMEMBER_BELOW = 2048
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost:\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -47,6 +50,22 @@ class _Names(dict[bytes, bytes]):
 _NAMES = _Names()
 
 
+class _Said(NamedTuple):
+    """What a client has said of itself below a request line, with what we made of it.
+
+    It says the same with most of its requests.
+    """
+
+    lines: bytes
+    fields: Fields
+    host: bytes
+    framing: Framing
+
+
+_NOTHING_SAID = _Said(END * 2, [], b"", Framing(0, True, False, None))
+"""No head ends so."""
+
+
 class RequestReader:
     """The requests of one connection, one after the other.
 
@@ -61,6 +80,7 @@ class RequestReader:
         "_overhead",
         "_parser",
         "_partial",
+        "_said",
         "_scheme",
         "_server",
         "_tail",
@@ -87,6 +107,7 @@ class RequestReader:
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
         self._parser = HttpRequestParser(self)
+        self._said = _NOTHING_SAID
 
     # --- Called by the parser -------------------------------------------------------------
 
@@ -99,6 +120,16 @@ class RequestReader:
         self.complete = True
 
     # --- Heads ----------------------------------------------------------------------------
+
+    def take(self, data: bytes) -> tuple[Request | None, bytes]:
+        """Take the next request out of the input; return it, once it is whole, and what follows.
+
+        Raises :class:`RemoteFault` with the status to answer.
+        """
+        if not self._partial and (request := self._said_again(data)) is not None:
+            return request, b""
+        head, rest = self.take_head(data)
+        return (self.request(head) if head else None), rest
 
     def take_head(self, data: bytes) -> tuple[bytes | None, bytes]:
         """Take the next head out of the input; return it, once it is whole, and what follows.
@@ -147,6 +178,8 @@ class RequestReader:
         """
         if len(head) > self._limits.head_size:
             raise too_large(head)
+        if (request := self._said_again(head)) is not None:
+            return request
         upgraded = self._feed_head(head)
         method = self._parser.get_method()
         end_of_line = head.index(b"\r\n")
@@ -159,15 +192,46 @@ class RequestReader:
         host, framing = judge_request(fields, version)
         self.framing = framing
         target = head[len(method) + 1 : end_of_line - 9]
-        if not target.startswith(b"/"):
-            host, target = _judge_other_form(method, target, fields, host)
-        if b" " in target or b"#" in target:
-            raise RemoteFault(400, "malformed target")
         if upgraded or framing.length != 0 or not self.complete:
             self._expect_body(framing.length, upgraded)
+        if not target.startswith(b"/"):
+            host, target = _judge_other_form(method, target, fields, host)
+        elif version == "1.1" and framing.length is not None and not upgraded:
+            self._remember(_Said(head[end_of_line:], fields.copy(), host, framing))
+        if b" " in target or b"#" in target:
+            raise RemoteFault(400, "malformed target")
         path, _, query = target.partition(b"?")
+        name = _METHODS.get(method) or method.decode("ascii")
+        return self._request(name, path, query, fields, version, host)
+
+    def _remember(self, said: _Said) -> None:
+        if len(said.lines) < _REMEMBER_BELOW:
+            self._said = said
+
+    def _said_again(self, head: bytes) -> Request | None:
+        """The request of one whole head whose fields are those of an earlier one, to the byte.
+
+        Nothing in them has to be parsed or judged again. ``None`` where the request line is
+        not plain, or the head not one.
+        """
+        lines, fields, host, framing = self._said
+        if not head.endswith(lines):
+            return None
+        line = _PLAIN_LINE.fullmatch(head, 0, len(head) - len(lines))
+        if line is None or len(head) > self._limits.head_size:
+            return None
+        method, path, query = line.groups()
+        name = _METHODS.get(method)
+        if name is None:
+            return None
+        self.framing = framing
+        return self._request(name, path, query, fields.copy(), "1.1", host)
+
+    def _request(
+        self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes
+    ) -> Request:
         return Request(
-            _METHODS.get(method) or method.decode("ascii"),
+            method,
             path,
             query,
             fields,
@@ -177,7 +241,7 @@ class RequestReader:
             self._client,
             self._server,
             None,
-            framing.upgrade,
+            self.framing.upgrade,
         )
 
     def _feed_head(self, head: bytes) -> bool:
