@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
 
 _DESCRIPTION = "Serve an ASGI application over HTTP."
+_WAY_OUT = "; a second signal ends it at once"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,10 +28,10 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}; see --help.")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's parser; what is not given is not in its result."""
+def parser(program: str = "daphne-like") -> argparse.ArgumentParser:
+    """The parser for the command line of `program`; what is not given is not in its result."""
     made = _Parser(
-        "daphne-like",
+        program,
         description=_DESCRIPTION,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
@@ -52,8 +53,8 @@ def _argument(option: Option) -> dict[str, Any]:
     if option.switch:
         return {"action": "store_true", "help": text}
     if option.default not in (None, (), ""):
-        text += f" Default: {option.default}.".replace("%", "%%")
-    made: dict[str, Any] = {"help": text, "type": option.type, "choices": option.choices}
+        text += f" Default: {option.default!r}.".replace("%", "%%")
+    made: dict[str, Any] = {"help": text, "type": option.parse, "choices": option.choices}
     if not option.choices:
         made["metavar"] = {int: "N", float: "SECONDS"}.get(option.type, "TEXT")  # type: ignore[call-overload]
     if option.repeatable:
@@ -61,12 +62,12 @@ def _argument(option: Option) -> dict[str, Any]:
     return made
 
 
-def configured(arguments: Sequence[str]) -> Config:
-    """The configuration that a command line asks for.
+def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config:
+    """The configuration that the command line of `program` asks for.
 
     Raises :class:`ConfigError`; leaves the process for ``--help`` and ``--version``.
     """
-    given = vars(parser().parse_args(arguments))
+    given = vars(parser(program).parse_args(arguments))
     for option in OPTIONS:
         if option.repeatable and option.name in given:
             given[option.name] = tuple(given[option.name])
@@ -110,7 +111,7 @@ def serve(config: Config) -> int:
         failures.append(error)
         reactor.stop()
 
-    service = ASGIService(config, reactor, failed=failed)
+    service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT)
     process.run(reactor, service.startService, service.stopService, service.force)
     return complain(failures[0]) if failures else 0
 
@@ -141,7 +142,8 @@ def _twistd_options() -> type:
     class Options(usage.Options):
         """The same options as the command line's, parsed by the same parser.
 
-        Parsing them installs the asyncio reactor: later, another one may be there.
+        Parsing them installs the asyncio reactor: later, another one may be there. An
+        error ends the process as the command line's does: twistd would show its usage.
         """
 
         synopsis = "[options] module:attribute"
@@ -149,10 +151,10 @@ def _twistd_options() -> type:
 
         def parseOptions(self, options: Sequence[str] | None = None) -> None:
             try:
-                config = self["config"] = configured(list(options or ()))
+                config = self["config"] = configured(options or (), "twistd daphne-like")
                 self["reactor"] = process.install_reactor(config.loop, tls=True)
             except ConfigError as error:
-                raise usage.UsageError(str(error)) from None
+                sys.exit(complain(error))
 
     return Options
 

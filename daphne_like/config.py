@@ -7,6 +7,8 @@ nowhere else. This module must not know any front end.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -54,7 +56,7 @@ def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
     """A field of :class:`Config` that is an option.
 
     ``help`` says what it sets; ``type`` parses its text (``str`` unless given); a ``bool``
-    default makes it a switch, a tuple makes it repeatable.
+    default makes it a switch, a tuple makes it repeatable; ``empty`` allows an empty text.
     """
     metadata = {"flags": flags, "group": group, **more}
     return field(default=default, metadata=metadata)
@@ -75,7 +77,10 @@ class Config:
         help="The application's path names a function that returns it.",
     )
     app_dir: str = _option(
-        ".", "--app-dir", group="Application", help="Look for the application's module here."
+        ".",
+        "--app-dir",
+        group="Application",
+        help="The directory in which the application's module is looked for.",
     )
     lifespan: str = _option(
         "auto",
@@ -89,6 +94,7 @@ class Config:
         "--root-path",
         group="Application",
         help="The path that the application is mounted at (SCRIPT_NAME); not cut off the path.",
+        empty=True,
     )
     loop: str = _option(
         "auto",
@@ -132,6 +138,7 @@ class Config:
         "--server-name",
         group="HTTP",
         help="The Server header; empty for none.",
+        empty=True,
     )
     no_server_name: bool = _option(
         False, "--no-server-name", group="HTTP", help="Send no Server header."
@@ -199,6 +206,17 @@ class Option(NamedTuple):
     help: str
     group: str
     choices: tuple[str, ...] | None = None
+    empty: bool = False
+
+    def parse(self, text: str) -> Any:
+        """The value that `text` means; raises :class:`ConfigError`."""
+        if not text and not self.empty:
+            raise ConfigError(f"{self.long_flag} is empty: give a value, or leave the option out.")
+        try:
+            return self.type(text)
+        except ValueError:
+            wanted = _WANTED[self.type]
+            raise ConfigError(f"{self.long_flag} {text!r} is not {wanted}.") from None
 
     @property
     def switch(self) -> bool:
@@ -216,6 +234,9 @@ class Option(NamedTuple):
         return next(flag for flag in self.flags if flag.startswith("--"))
 
 
+_WANTED: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
+
+
 def _config_option(item: Any) -> Option:
     given = item.metadata
     return Option(
@@ -226,6 +247,7 @@ def _config_option(item: Any) -> Option:
         given["help"],
         given["group"],
         given.get("choices"),
+        given.get("empty", False),
     )
 
 
@@ -275,6 +297,7 @@ def _check(config: Config) -> None:
         raise ConfigError("No application: give it as module:attribute, or try --demo.")
     if config.application is not None and config.demo:
         raise ConfigError("An application and --demo: give one of the two.")
+    _check_host(config.host or "")
     if config.port is not None and not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
     if not 0 <= config.verbosity <= 3:
@@ -290,13 +313,22 @@ def _check(config: Config) -> None:
             _field(flag, name, "")
 
 
+def _check_host(host: str) -> None:
+    """An address has no port; an IPv6 address has more than one colon."""
+    with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
+    if with_port:
+        raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
+
+
 def _check_limits(limits: Limits) -> None:
     for option in OPTIONS:
         if option.name not in _LIMIT_NAMES:
             continue
         value = getattr(limits, option.name)
         unlimited = option.name == "websocket_timeout" and value == -1
-        if value is not None and not value >= 0 and not unlimited:
+        if value is not None and not math.isfinite(value):
+            raise ConfigError(f"{option.long_flag} {value} is not a number of seconds.")
+        if value is not None and value < 0 and not unlimited:
             raise ConfigError(f"{option.long_flag} {value} is negative; give 0 or more.")
 
 

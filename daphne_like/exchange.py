@@ -15,6 +15,7 @@ The rules both sides keep:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -87,11 +88,15 @@ class Request:
 
 
 def escaped(raw: bytes) -> str:
-    r"""Bytes from the network as printable ASCII; the rest as ``\xNN`` (CVE-2020-7694)."""
+    r"""Bytes from the network as printable ASCII; the rest as ``\xNN`` (CVE-2020-7694).
+
+    So are ``"`` and the backslash: nothing ends the quotes of a log line, or looks escaped.
+    """
     text = raw.decode("latin-1")
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isascii() and c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return _NOT_PLAIN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
 
 
 class ResponseHead:

@@ -16,6 +16,7 @@ from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address, Exchange, Fields, Open, Request, Stream
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Host = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ROOT_PATH = b"daphne-root-path"
 _SCHEMES = frozenset((b"http", b"https"))
@@ -41,7 +42,7 @@ class Trusted:
         if self.everybody:
             return True
         try:
-            address = ipaddress.ip_address(host)
+            address = _host(host)
         except ValueError:
             return False
         return any(address in network for network in self._networks)
@@ -49,9 +50,18 @@ class Trusted:
 
 def _network(word: str) -> _Network:
     try:
-        return ipaddress.ip_network(word)
+        return ipaddress.ip_network(word if "/" in word else _host(word))
     except ValueError as error:
         raise ConfigError(f"--forwarded-allow-ips {word!r}: {error}.") from None
+
+
+def _host(text: str) -> _Host:
+    """An address; an IPv4 client of an IPv6 socket is known by its IPv4 address.
+
+    Raises :class:`ValueError`.
+    """
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ def rewrite(request: Request, trusted: Trusted, names: ForwardedHeaders) -> None
         if client is not None:
             port = said.get(names.port, b"").strip()
             request.client = (client[0], int(port) if _is_port(port) else client[1])
-    scheme = said.get(names.scheme, b"").strip().lower()
+    # Of several, the last is what the peer itself has written.
+    scheme = said.get(names.scheme, b"").rpartition(b",")[2].strip().lower()
     if scheme in _SCHEMES:
         request.scheme = scheme.decode()
     if ROOT_PATH in said:
@@ -117,7 +128,7 @@ def _address(text: str) -> tuple[str, int] | None:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     try:
-        return str(ipaddress.ip_address(host)), int(port) if _is_port(port.encode()) else 0
+        return str(_host(host)), int(port) if _is_port(port.encode()) else 0
     except ValueError:
         return None
 

@@ -229,7 +229,7 @@ def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) ->
     plain = type(fields) is list and method != "HEAD"
     try:
         for field in fields:
-            if type(field) is tuple and field in _good:
+            if type(field) is tuple and _is_known(field):
                 add(field)
             elif _is_plain_length(field) and head.length is None and status != 204:
                 head.length = int(field[1])
@@ -242,6 +242,13 @@ def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) ->
     if plain and len(_heads) < _REMEMBER_AT_MOST:
         _heads[status, *head.fields] = head
     return head
+
+
+def _is_known(field: Any) -> bool:
+    try:
+        return field in _good
+    except TypeError:
+        return False
 
 
 def _is_plain_length(field: Any) -> TypeGuard[Field]:

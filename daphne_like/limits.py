@@ -42,8 +42,55 @@ class Limits:
         "Unread body that is thrown away after an early response to keep the connection; "
         "with more to come the connection is closed instead.",
     )
+    body_size: int = _limit(
+        0,
+        "bytes",
+        "A request's body; more is answered 413. 0 for no limit: bodies are streamed, and an "
+        "application that collects them has a limit of its own.",
+    )
+    connections: int = _limit(
+        0,
+        "connections",
+        "Open at the same time; who comes then waits in the kernel. 0 for as many as the process "
+        "may have open files, but for a reserve of its own.",
+    )
+    client_connections: int = _limit(
+        0,
+        "connections",
+        "Open at the same time from one address; further ones are closed. 0 for no limit: behind "
+        "a proxy all have its address.",
+    )
+    concurrency: int = _limit(
+        0,
+        "requests",
+        "With the application at the same time; further ones are answered 503. 0 for no limit.",
+        "--limit-concurrency",
+    )
+    connection_requests: int = _limit(
+        0,
+        "requests",
+        "One connection may carry, then it is closed; 0 for no limit. Where a balancer spreads "
+        "connections, closing some lets it spread them anew.",
+    )
     head_timeout: float = _limit(
         30.0, "seconds", "From a request's first byte to the end of its head; then 408."
+    )
+    body_timeout: float = _limit(
+        30.0,
+        "seconds",
+        "A client has for each part of a body, of --body-rate times as many bytes; then 408. "
+        "Time in which the server does not read does not count.",
+    )
+    body_rate: int = _limit(
+        200,
+        "bytes a second",
+        "A body has to come at, averaged over --body-timeout; the worst of mobile networks "
+        "is faster. 0 lets one byte do.",
+    )
+    write_timeout: float = _limit(
+        60.0,
+        "seconds",
+        "A client that reads too slowly has to take the next part of a response; then it is cut.",
     )
     keep_alive: float = _limit(
         75.0,
@@ -123,6 +170,29 @@ class Limits:
 
 LIMITS = tuple(item.name for item in fields(Limits))
 """The names of all limits, in their order."""
+
+
+class Tally:
+    """Counts what may happen too often to be logged each time.
+
+    The first is told at once, the next when `seconds` have passed, with all in between.
+    """
+
+    def __init__(self, now: Callable[[], float], seconds: float = 10.0) -> None:
+        self._now = now
+        self._seconds = seconds
+        self._silent_until: float | None = None
+        self._untold = 0
+
+    def count(self) -> int:
+        """Count one more; how many are to be told now, 0 where it is too early."""
+        self._untold += 1
+        now = self._now()
+        if self._silent_until is not None and now < self._silent_until:
+            return 0
+        self._silent_until = now + self._seconds
+        told, self._untold = self._untold, 0
+        return told
 
 
 class DelayedCall(Protocol):

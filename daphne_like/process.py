@@ -195,7 +195,10 @@ def run(
     `stop` may return a Deferred, which is waited for; a second signal calls `force`.
     """
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    reactor.callWhenRunning(on_stop_signals, reactor, partial(_stop_or_force, reactor, force))
+    signalled = partial(_stop_or_force, reactor, force)
+    on_stop_signals(reactor, signalled)
+    # Once more, because Twisted takes SIGTERM for itself when the reactor starts.
+    reactor.callWhenRunning(on_stop_signals, reactor, signalled)
     reactor.callWhenRunning(start)
     reactor.run()
     for number in _STOP_SIGNALS:

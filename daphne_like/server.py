@@ -11,28 +11,41 @@ import io
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IPushProducer,
+    IStreamServerEndpoint,
+)
 from twisted.internet.protocol import Factory
 
 from daphne_like import config as configuration
 from daphne_like.access import AccessLog
-from daphne_like.asgi.application import Application, ASGIApplication, load, settle
+from daphne_like.admission import admitted
+from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
+from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
-from daphne_like.exchange import Open
+from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
+from daphne_like.limits import Tally
 from daphne_like.transport import endpoints
+from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.http1 import HTTP1Connection
-from daphne_like.wire.shared import DefaultFields, Shared
+from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
+
+_AT_ONCE = 0.1
+"""Seconds in which a stop is over when nothing is in flight, and needs no explanation."""
 
 _LAST_WORDS = 1.0
 """Seconds for what was written last to reach its client, and for a reset to be noticed."""
@@ -62,16 +75,27 @@ class HTTPFactory(Factory):
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._tally = Tally(shared.clock.seconds)
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection:
+    def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
+        """``None`` for a client that has as many connections as it may have."""
+        most = self._shared.limits.client_connections
+        if most and self._connections_of(address_of(addr)) >= most:
+            if told := self._tally.count():
+                _logger.warning("Closed %d connections of clients that have %d already", told, most)
+            return None
         return HTTP1Connection(self._shared)
+
+    def _connections_of(self, client: Address | None) -> int:
+        return 0 if client is None else self._shared.clients[client[0]]
 
 
 class ASGIService(Service):
     """One ASGI application, served as `config` says on `reactor` (an asyncio one).
 
     ``failed`` is called with the error, instead of serving, where the start fails; without
-    it the error is logged and the reactor stopped.
+    it the error is logged and the reactor stopped. ``way_out`` is what the log adds where a
+    stop has to wait: how an operator can have it at once.
     """
 
     name = "daphne-like"
@@ -83,11 +107,13 @@ class ASGIService(Service):
         *,
         application: ASGIApplication | None = None,
         failed: Callable[[DaphneLikeError], None] | None = None,
+        way_out: str = "",
     ) -> None:
         self._config = config
         self._reactor = reactor
         self._given = application
         self._failed = failed or self._log_and_stop
+        self._way_out = way_out
         self._ports: list[IListeningPort] = []
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
@@ -105,24 +131,31 @@ class ASGIService(Service):
         """
         config, limits = self._config, self._config.limits
         call = self._given or self._load()
-        lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
-        await lifespan.startup()
         loop = asyncio.get_running_loop()
         application = Application(call, limits, loop, root_path=config.root_path)
+        open = self._opened_by(application)
+        lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
+        await lifespan.startup()
         application.state = lifespan.state
         self._application = application
         self._observe(application)
-        self._shared = Shared(
-            self._opened_by(application), LoopClock(loop), limits, default_fields(config)
-        )
+        limits = replace(limits, connections=limits.connections or room_for_connections())
+        self._shared = Shared(open, LoopClock(loop), limits, default_fields(config))
+        self._shared.crowded = self._crowded
         await self._listen(HTTPFactory(self._shared))
+
+    def _crowded(self, crowded: bool) -> None:
+        """Let who comes wait in the kernel while there are too many connections."""
+        if crowded and self._shared is not None:
+            _logger.warning("%d connections: more have to wait", len(self._shared.connections))
+        for port in self._ports:
+            pausable = cast(IPushProducer, port)
+            (pausable.pauseProducing if crowded else pausable.resumeProducing)()
 
     def _load(self) -> ASGIApplication:
         if self._config.demo:
             return load("daphne_like.demo:application")
-        directory = str(Path(self._config.app_dir).resolve())
-        if directory not in sys.path:
-            sys.path.insert(0, directory)
+        look_in(self._config.app_dir)
         return load(cast(str, self._config.application), factory=self._config.factory)
 
     def _observe(self, application: Application) -> None:
@@ -148,14 +181,19 @@ class ASGIService(Service):
 
     def _opened_by(self, application: Application) -> Open:
         config = self._config
+        open: Open = application.open
+        most = config.limits.concurrency
+        if most:
+            open = admitted(open, application.live, most, application.now)
+        trusted = Trusted(config.forwarded_allow_ips)
         if not config.proxy_headers:
-            return application.open
+            return open
         default = ForwardedHeaders()
         names = ForwardedHeaders(
             _field_name(config.proxy_headers_host, default.address),
             _field_name(config.proxy_headers_port, default.port),
         )
-        return forwarded(application.open, Trusted(config.forwarded_allow_ips), names)
+        return forwarded(open, trusted, names)
 
     async def _listen(self, factory: Factory) -> None:
         loop = asyncio.get_running_loop()
@@ -173,19 +211,19 @@ class ASGIService(Service):
 
     async def stop(self) -> None:
         """Close the listeners, let requests finish, end the application's lifespan."""
-        for port in self._ports:
-            stopped = port.stopListening()
-            if stopped is not None:
-                await stopped.asFuture(asyncio.get_running_loop())
-        self._ports.clear()
-        try:
-            if self._shared is not None and self._application is not None:
-                await self._drain(self._shared, self._application)
-            if self._lifespan is not None:
-                await self._lifespan.shutdown()
-        finally:
-            if self._access_file is not None:
-                self._access_file.close()
+        await self._stop_listening()
+        if self._shared is not None and self._application is not None:
+            await self._drain(self._shared, self._application)
+        if self._lifespan is not None:
+            await self._lifespan.shutdown()
+
+    async def _stop_listening(self) -> None:
+        loop = asyncio.get_running_loop()
+        ports, self._ports = self._ports, []
+        stopping = [maybeDeferred(port.stopListening).asFuture(loop) for port in ports]
+        for result in await asyncio.gather(*stopping, return_exceptions=True):
+            if isinstance(result, Exception):
+                _logger.error("A port did not close cleanly:", exc_info=result)
 
     async def _drain(self, shared: Shared, application: Application) -> None:
         """Wait until every response is with its client, and every application has ended."""
@@ -193,15 +231,30 @@ class ASGIService(Service):
         end = loop.time() + seconds
         gone = loop.create_future()
         shared.drain(partial(settle, gone))
-        await asyncio.wait([gone], timeout=seconds)
+        await asyncio.wait([gone], timeout=min(seconds, _AT_ONCE))
+        if loop.time() < end:
+            self._say_what_is_waited_for(shared, application)
+        await asyncio.wait([gone], timeout=end - loop.time())
         await application.drain(end - loop.time())
         # What an application has answered to its cancellation is on its way out.
         await asyncio.wait([gone], timeout=min(seconds, _LAST_WORDS))
         shared.abort()
         await asyncio.wait([gone], timeout=_LAST_WORDS)
 
+    def _say_what_is_waited_for(self, shared: Shared, application: Application) -> None:
+        if application.live:
+            what = counted(application.live, "request")
+        elif shared.connections:
+            what = counted(shared.connections, "connection")
+        else:
+            return
+        seconds = self._config.limits.graceful_timeout
+        _logger.info("Stopping: waiting up to %g s for %s%s", seconds, what, self._way_out)
+
     def force(self) -> None:
         """Wait for nothing any more: a second signal's meaning."""
+        if self._lifespan is not None:
+            self._lifespan.abandon()
         if self._application is not None:
             self._application.cancel()
         if self._shared is not None:
@@ -220,7 +273,8 @@ class ASGIService(Service):
         self._reactor.callLater(0, self._start_soon)
 
     def _start_soon(self) -> None:
-        self._starting = asyncio.ensure_future(self._start_or_fail())
+        if self.running:  # Otherwise it was stopped before it began.
+            self._starting = asyncio.ensure_future(self._start_or_fail())
 
     async def _start_or_fail(self) -> None:
         try:
@@ -244,13 +298,16 @@ class ASGIService(Service):
         return stopped
 
     async def _stop_all(self) -> None:
-        if self._starting is not None and not self._starting.done():
-            self._starting.cancel()
-            await asyncio.wait([self._starting])
         try:
+            if self._starting is not None and not self._starting.done():
+                self._starting.cancel()
+                await asyncio.wait([self._starting])
             await self.stop()
         except Exception:
             _logger.exception("The server did not stop cleanly:")
+        finally:
+            if self._access_file is not None:
+                self._access_file.close()
 
     @property
     def ports(self) -> list[IListeningPort]:

@@ -1,4 +1,4 @@
-"""The application: loaded, made single-callable, and run as one task per exchange.
+"""The application, run as one task per exchange.
 
 It knows the live exchanges. It must not know a wire format, nor what the server around it
 does with them.
@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import importlib
 import inspect
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
-from asgiref.compatibility import guarantee_single_callable
-
-from daphne_like.asgi.http import HTTPExchange, Message
-from daphne_like.asgi.scope import Scope
-from daphne_like.errors import ConfigError, StartupError
+from daphne_like.asgi.http import HTTPExchange
+from daphne_like.asgi.scope import Message, Scope
 from daphne_like.exchange import Observer, Request, Stream
 from daphne_like.limits import Limits
 
@@ -30,77 +26,6 @@ ASGIApplication = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
 ]
-
-
-def load(path: str, *, factory: bool = False) -> ASGIApplication:
-    """Import ``package.module:attribute`` and make it an ASGI 3 application.
-
-    Raises :class:`ConfigError` for a path that leads nowhere and :class:`StartupError`
-    (exit status 3) where the module itself fails to import.
-    """
-    module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute:
-        raise ConfigError(f"Bad application {path!r}: write it as module:attribute.")
-    found: Any = _import(module_name)
-    for name in attribute.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError:
-            raise ConfigError(
-                f"Cannot find {attribute!r} in module {module_name!r}; check the part after "
-                "the colon."
-            ) from None
-    return single_callable(_made_by(found, path) if factory else found)
-
-
-def _import(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(error.name + ".")):
-            raise ConfigError(
-                f"Cannot import {name!r}: there is no module {error.name!r}; check the name, "
-                "or give its directory with --app-dir."
-            ) from None
-        raise _import_failed(name, error) from error
-    except Exception as error:
-        raise _import_failed(name, error) from error
-
-
-def _import_failed(name: str, error: Exception) -> StartupError:
-    _logger.error("Exception while importing %r:", name, exc_info=error)
-    return StartupError(f"Cannot import the application's module {name!r}: {error!r}.", 3)
-
-
-def _made_by(factory: Any, path: str) -> Any:
-    try:
-        return factory()
-    except Exception as error:
-        _logger.error("Exception in the application factory %r:", path, exc_info=error)
-        raise StartupError(f"The application factory {path!r} failed: {error!r}.", 3) from error
-
-
-def single_callable(application: Any) -> ASGIApplication:
-    """An ASGI 3 application from one of ASGI 3 or of ASGI 2 (a double callable)."""
-    if not callable(application):
-        raise ConfigError(f"{application!r} is no ASGI application: it cannot be called.")
-    if _takes_three(application):
-        return application  # type: ignore[no-any-return]
-    return guarantee_single_callable(application)  # type: ignore[no-any-return]
-
-
-def _takes_three(application: Any) -> bool:
-    """A plain function of (scope, receive, send) is ASGI 3, whatever it returns.
-
-    So is a class whose instances are awaited. asgiref would take both for double callables.
-    """
-    if inspect.isclass(application):
-        return hasattr(application, "__await__")
-    try:
-        inspect.signature(application).bind(None, None, None)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 class Application:
@@ -188,7 +113,7 @@ class Application:
             self._emptied = None
         tasks = self.cancel()
         if tasks:
-            _logger.warning("%d requests did not finish in time and are cancelled.", len(tasks))
+            _logger.warning("%s did not finish in time: cancelled.", counted(tasks, "request"))
             await asyncio.wait(tasks, timeout=self.limits.application_close_timeout)
 
     def cancel(self) -> list[asyncio.Task[None]]:
@@ -207,6 +132,11 @@ def _waiting_in(task: asyncio.Task[None]) -> str:
         names.append(awaited.cr_code.co_qualname)
         awaited = awaited.cr_await
     return " > ".join(names[1:])
+
+
+def counted(things: Collection[object], name: str) -> str:
+    """How many `things` there are, for a log line: "1 request", "2 requests"."""
+    return f"{len(things)} {name}" + ("" if len(things) == 1 else "s")
 
 
 def settle(future: asyncio.Future[None]) -> None:

@@ -17,10 +17,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from daphne_like.asgi.scope import http_scope
+from daphne_like.asgi.http_receive import OPEN, ReceiveSide, State
+from daphne_like.asgi.scope import Message, http_scope
 from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.errors import AppFault, ClientDisconnected, is_disconnect
 from daphne_like.exchange import Record, Request, ResponseHead, Stream
@@ -29,49 +29,28 @@ from daphne_like.headers import BadField, response_head
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
 
-Message = dict[str, Any]
-
 _logger = logging.getLogger("daphne_like.server")
+_LEAST = 1024
+"""A message counts as so many bytes at least: small ones take their time too."""
+
 _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
-
-
-class State(StrEnum):
-    """How far the response is."""
-
-    IDLE = "IDLE"
-    HEADED = "HEADED"
-    """The head is held back."""
-    STREAMING = "STREAMING"
-    DONE = "DONE"
-    GONE = "GONE"
-    """The client has left."""
 
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _IDLE, _HEADED, _STREAMING, _DONE, _GONE = State
-_OPEN = frozenset((_IDLE, _HEADED, _STREAMING))
 
 
-class HTTPExchange:
+class HTTPExchange(ReceiveSide):
     """One request and its response; the other end of a ``Stream``."""
 
     __slots__ = (
-        "_application",
-        "_body",
-        "_body_ended",
-        "_body_given",
-        "_bytes_in",
         "_first_byte",
         "_gone_at",
         "_head",
-        "_listening",
         "_outcome",
-        "_reader",
+        "_ran",
         "_sent",
         "_started",
-        "_state",
-        "_stream",
-        "_wanted",
         "_writers",
         "request",
         "task",
@@ -92,25 +71,12 @@ class HTTPExchange:
         self._writers: Waiters | None = None
         self._listening = False
         self._gone_at = 0.0
-        self._sent = self._bytes_in = 0
+        self._sent = self._bytes_in = self._ran = 0
         self._outcome = "failed"
         self._started = application.now() if application.observers else 0.0
         self._first_byte: float | None = None
 
     # --- From the wire --------------------------------------------------------------------
-
-    def body_received(self, data: bytes) -> None:
-        """A piece of the request's body."""
-        if self._body is None:
-            self._body = [data]
-        else:
-            self._body.append(data)
-        self._wake_reader()
-
-    def body_ended(self) -> None:
-        """The request's body is complete."""
-        self._body_ended = True
-        self._wake_reader()
 
     def drained(self) -> None:
         """The client has read enough: ``send`` goes on."""
@@ -141,41 +107,6 @@ class HTTPExchange:
     def drain(self) -> None:
         """The server stops: an HTTP exchange just finishes."""
 
-    # --- To the application: receive ------------------------------------------------------
-
-    async def receive(self) -> Message:
-        """The application's ``receive``: cancelling it loses nothing.
-
-        ``http.disconnect`` comes once the client has left or the response is complete.
-        """
-        if not self._wanted:
-            self._wanted = True
-            if self._state in _OPEN:
-                self._stream.wanted()
-        while True:
-            if self._state not in _OPEN:
-                self._listening = True
-                return {"type": "http.disconnect"}
-            if self._body or (self._body_ended and not self._body_given):
-                return self._take_body()
-            if self._reader is None:
-                self._reader = []
-            await wait(self._reader, self._application.loop)
-
-    def _take_body(self) -> Message:
-        pieces, self._body = self._body or [], None
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._body_given = self._body_ended
-        self._bytes_in += len(body)
-        if body:
-            self._stream.consumed(len(body))
-        return {"type": "http.request", "body": body, "more_body": not self._body_ended}
-
-    def _wake_reader(self) -> None:
-        if self._reader is not None:
-            waiters, self._reader = self._reader, None
-            wake(waiters)
-
     # --- From the application: send -------------------------------------------------------
 
     async def send(self, message: Message) -> None:
@@ -189,23 +120,38 @@ class HTTPExchange:
             step = _STEPS[state].get(message["type"])
         except (KeyError, TypeError):
             raise AppFault(state.value, message, "a message is a dict with a type") from None
-        if step is not None:
-            step(self, message)
-        elif state is _GONE:
-            await self._send_into_the_void()
+        if step is None:
+            await self._send_too_late(message)
             return
-        elif state is not _DONE:
-            raise AppFault(state.value, message["type"], "this message is not expected now")
-        if self._stream.full and self._state is _STREAMING:
-            await self._until_drained()
+        step(self, message)
+        if self._state is _STREAMING and (
+            self._stream.full or self._ran > self._application.limits.write_budget
+        ):
+            await self._give_way()
 
-    async def _until_drained(self) -> None:
+    async def _give_way(self) -> None:
+        """Let everybody else have a turn, then wait until the client has read enough.
+
+        A client that reads as fast as the application sends would be served alone; and that
+        one has left, the loop would never come to notice.
+        """
+        self._ran = 0
+        await asyncio.sleep(0)
         while self._stream.full and self._state is _STREAMING:
             if self._writers is None:
                 self._writers = []
             await wait(self._writers, self._application.loop)
         if self._left():
             await self._send_into_the_void()
+
+    async def _send_too_late(self, message: Message) -> None:
+        """A message that the table does not have: harmless after the end, else a fault."""
+        if self._state is _GONE:
+            await self._send_into_the_void()
+        elif self._state is _DONE:
+            await asyncio.sleep(0)
+        else:
+            raise AppFault(self._state.value, message["type"], "this message is not expected now")
 
     def _left(self) -> bool:
         return self._state is _GONE
@@ -261,6 +207,7 @@ class HTTPExchange:
 
     def _more_body(self, message: Message) -> None:
         body, more = self._body_of(message)
+        self._ran += len(body) + _LEAST
         if body:
             self._stream.send_body(body)
         if more:
@@ -343,7 +290,7 @@ class HTTPExchange:
         self._answer(500, "the application failed")
 
     def _returned(self) -> None:
-        if self._state in _OPEN:
+        if self._state in OPEN:
             _logger.error(
                 "The application returned without finishing its response to %s %s",
                 self.request.method,

@@ -10,8 +10,7 @@ import logging
 from typing import Any
 
 from daphne_like.asgi.application import ASGIApplication
-from daphne_like.asgi.http import Message
-from daphne_like.asgi.scope import lifespan_scope
+from daphne_like.asgi.scope import Message, lifespan_scope
 from daphne_like.errors import AppFault, StartupError
 from daphne_like.limits import Limits
 
@@ -19,12 +18,22 @@ _logger = logging.getLogger("daphne_like.lifespan")
 
 MODES = ("auto", "on", "off")
 
+_UNSUPPORTED = "The application does not support lifespan; use --lifespan auto or off."
+_FAILED = "The application's startup failed: {!r}."
+_FAILED_BUT = (
+    "The application's startup failed; it is served without lifespan, which --lifespan on "
+    "would not do:"
+)
+
 
 class Lifespan:
     """Runs the application once with a lifespan scope, for as long as the server lives.
 
     Mode ``auto`` goes on without lifespan where the application raises on it, ``on`` takes
-    that for a failure, ``off`` never asks.
+    that for a failure, ``off`` never asks. "If an exception is raised when calling the
+    application callable with a lifespan.startup message or a scope of type lifespan, the
+    server must continue but not send any lifespan events": where the application has got
+    the message, it knows lifespan, and a warning says that it failed.
     """
 
     def __init__(self, call: ASGIApplication, limits: Limits, mode: str = "auto") -> None:
@@ -35,6 +44,7 @@ class Lifespan:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._answer: asyncio.Future[Message] | None = None
         self._phase = ""
+        self._received = self._abandoned = False
         self.state: dict[str, Any] | None = None
 
     async def startup(self) -> None:
@@ -63,7 +73,7 @@ class Lifespan:
                 3,
             )
         else:
-            await self._unsupported(answer.get("error"))
+            self._not_started(answer.get("error"))
 
     async def shutdown(self) -> None:
         """Let the application shut down; never raises, failures are logged.
@@ -84,6 +94,13 @@ class Lifespan:
             _logger.error("Exception in the application's shutdown:", exc_info=answer["error"])
         await self._ended()
 
+    def abandon(self) -> None:
+        """Whatever the application still says or raises here, nobody waits for it any more.
+
+        Frameworks take their cancellation for a failure, and say so when nobody has asked.
+        """
+        self._abandoned = True
+
     async def _ask(self, phase: str, seconds: float) -> Message | None:
         """Send the phase's message and wait for its answer; ``None`` if none comes in time."""
         self._phase = phase
@@ -99,14 +116,19 @@ class Lifespan:
             3,
         )
 
-    async def _unsupported(self, error: Exception | None) -> None:
+    def _not_started(self, error: BaseException | None) -> None:
+        """The application has raised, or returned, instead of answering."""
+        if isinstance(error, SystemExit):
+            raise StartupError(f"The application's startup called sys.exit({error.code!r}).", 3)
+        failed = error is not None and self._received
         if self._mode == "on":
             if error is not None:
                 _logger.error("Exception in the application's startup:", exc_info=error)
-            raise StartupError(
-                "The application does not support lifespan; use --lifespan auto or off.", 3
-            )
-        _logger.debug("The application does not support lifespan: %r", error)
+            raise StartupError(_FAILED.format(error) if failed else _UNSUPPORTED, 3)
+        if failed:
+            _logger.warning(_FAILED_BUT, exc_info=error)
+        else:
+            _logger.debug("The application does not support lifespan: %r", error)
 
     async def _ended(self, grace: float = 1.0) -> None:
         task = self._task
@@ -114,20 +136,33 @@ class Lifespan:
         if not task.done() and grace:
             await asyncio.wait([task], timeout=grace)
         if not task.done():
+            self.abandon()
             task.cancel()
             await asyncio.wait([task], timeout=1)
 
     async def _run(self, state: dict[str, Any]) -> None:
         try:
-            await self._call(lifespan_scope(state), self._messages.get, self._send)
-        except Exception as error:
-            if self._phase == "startup" and self.state is not None:
-                _logger.error("Exception in the application's lifespan:", exc_info=error)
-            self._settle({"type": "ended", "error": error})
+            await self._call(lifespan_scope(state), self._receive, self._send)
+        except (Exception, SystemExit) as error:
+            self._raised(error)
         finally:
             self._settle({"type": "ended"})
 
+    def _raised(self, error: BaseException) -> None:
+        if self._abandoned:
+            _logger.debug("The application's lifespan, cancelled, ended by %r", error)
+        elif self._phase == "startup" and self.state is not None:
+            _logger.error("Exception in the application's lifespan:", exc_info=error)
+        self._settle({"type": "ended", "error": error})
+
+    async def _receive(self) -> Message:
+        message = await self._messages.get()
+        self._received = True
+        return message
+
     async def _send(self, message: Message) -> None:
+        if self._abandoned:
+            return
         kind = message.get("type")
         expected = (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed")
         if kind not in expected or self._answer is None or self._answer.done():

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from daphne_like.exchange import Request
 
 Scope = dict[str, Any]
+Message = dict[str, Any]
 
 
 def http_scope(

@@ -180,6 +180,10 @@ class MemoryWire:
             self.outgoing.clear()
             self._clock.callLater(0, self._lose, error.ConnectionAborted())
 
+    def unsent(self) -> int:
+        """Bytes written that the peer has not read."""
+        return len(self.outgoing)
+
     def getPeer(self) -> IAddress:
         return self._peer
 

@@ -6,7 +6,6 @@ endpoint string works through Twisted. This module must not know which protocol 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
 from collections.abc import Callable
@@ -26,13 +25,13 @@ from zope.interface import implementer
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
+from daphne_like.transport.port import NativePort
 from daphne_like.transport.sockets import (
     Listener,
     inherited_listener,
     tcp_listener,
     unix_listener,
 )
-from daphne_like.transport.stream import NativePort
 
 UNIX_MODE = 0o666
 """Who may connect to a Unix socket: everybody who may reach its directory, as with Daphne."""
@@ -66,15 +65,10 @@ class NativeEndpoint:
             listener = self._listen(self._backlog)
         except StartupError:
             return fail()
-        port = NativePort(
-            listener.socket, factory, self._backlog, self._limits.write_budget, listener.closed
-        )
-        accepted: Deferred[IListeningPort] = deferLater(self._reactor, 0, _accept, port)
+        budget = self._limits.write_budget
+        port = NativePort(listener.socket, factory, self._backlog, budget, listener.closed)
+        accepted: Deferred[IListeningPort] = deferLater(self._reactor, 0, port.accept)
         return accepted.addErrback(_give_back, port)
-
-
-def _accept(port: NativePort) -> Any:
-    return Deferred.fromFuture(asyncio.ensure_future(port.accept()))
 
 
 def _give_back(failure: Failure, port: NativePort) -> Failure:

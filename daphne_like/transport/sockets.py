@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,12 +19,28 @@ from typing import NamedTuple
 
 from daphne_like.errors import StartupError
 
+_RESERVE = 64
+"""Open files for the application, the log and the listening sockets."""
+
 
 class Listener(NamedTuple):
     """A bound socket and what to do when it is closed for good."""
 
     socket: socket.socket
     closed: Callable[[], None] | None = None
+
+
+def room_for_connections() -> int:
+    """How many connections the process may have open, with files left for everything else.
+
+    0 where there is no limit.
+    """
+    if sys.platform == "win32":
+        return 0
+    import resource  # Windows has none.
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if files == resource.RLIM_INFINITY else max(files // 2, files - _RESERVE)
 
 
 def tcp_listener(host: str, port: int, backlog: int) -> Listener:
@@ -85,7 +102,8 @@ def unix_listener(path: str, mode: int, backlog: int) -> Listener:
         listener.close()
         if closed is not None:
             closed()
-        reason = error.strerror or str(error)
+        missing = error.errno == errno.ENOENT
+        reason = "its directory does not exist" if missing else error.strerror or str(error)
         raise StartupError(f"Cannot listen on {path}: {reason}; check --unix-socket.") from None
     return Listener(listener, closed)
 
@@ -145,6 +163,7 @@ def inherited_listener(fileno: int, backlog: int) -> Listener:
     except OSError as error:
         listener.detach()
         raise StartupError(
-            f"Cannot listen on file descriptor {fileno}: {error.strerror}."
+            f"Cannot listen on file descriptor {fileno}: it is not a listening socket "
+            f"({error.strerror}); check --fd."
         ) from None
     return Listener(listener)

@@ -17,19 +17,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
     IHalfCloseableProtocol,
-    IListeningPort,
     IProtocolFactory,
     IPullProducer,
     IPushProducer,
@@ -45,7 +42,7 @@ _DONE = Failure(error.ConnectionDone())
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends a reset, so that the end does not look orderly."""
 
-_UNIX = getattr(socket, "AF_UNIX", None)
+UNIX = getattr(socket, "AF_UNIX", None)
 
 
 def twisted_address(family: int, name: Any) -> IAddress:
@@ -95,12 +92,12 @@ class NativeTransport(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         family = native.get_extra_info("socket").family
         peer = native.get_extra_info("peername")
-        if peer is None and family != _UNIX:
+        if peer is None and family != UNIX:
             native.abort()  # It was reset before we looked.
             return
         self._peer = twisted_address(family, peer)
         self._host = twisted_address(family, native.get_extra_info("sockname"))
-        self._tcp = family != _UNIX
+        self._tcp = family != UNIX
         try:
             protocol = self._factory.buildProtocol(self._peer)
             if protocol is None:
@@ -258,6 +255,10 @@ class NativeTransport(asyncio.Protocol):
         """The socket, to look at; not to read from or write to."""
         return self._native.get_extra_info("socket")
 
+    def unsent(self) -> int:
+        """Bytes written that the kernel has not taken yet."""
+        return self._native.get_write_buffer_size()
+
     def getTcpNoDelay(self) -> bool:
         """Whether small writes go out at once; never said of a Unix socket."""
         option = socket.IPPROTO_TCP, socket.TCP_NODELAY
@@ -321,64 +322,3 @@ class NativeTransport(asyncio.Protocol):
 
     def stopProducing(self) -> None:
         self.loseConnection()
-
-
-@implementer(IListeningPort)
-class NativePort:
-    """A listening socket that the event loop accepts from."""
-
-    def __init__(
-        self,
-        listener: socket.socket,
-        factory: IProtocolFactory,
-        backlog: int,
-        write_budget: int,
-        closed: Callable[[], None] | None = None,
-    ) -> None:
-        self._listener = listener
-        self._factory = factory
-        self._backlog = backlog
-        self._write_budget = write_budget
-        self._closed = closed
-        self._server: asyncio.Server | None = None
-        self._stopped = False
-        self._host = twisted_address(listener.family, listener.getsockname())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} on {self._host}>"
-
-    async def accept(self) -> NativePort:
-        """Let the running loop accept connections from now on."""
-        loop = asyncio.get_running_loop()
-        listen: Callable[..., Awaitable[asyncio.Server]] = loop.create_server
-        options: dict[str, Any] = {"sock": self._listener, "backlog": self._backlog}
-        if self._listener.family == _UNIX:
-            listen = loop.create_unix_server
-            if sys.version_info >= (3, 13):
-                options["cleanup_socket"] = False  # An inherited path outlives us.
-        self._server = await listen(self._build, start_serving=False, **options)
-        self._factory.doStart()
-        await self._server.start_serving()
-        return self
-
-    def _build(self) -> NativeTransport:
-        return NativeTransport(self._factory, self._write_budget)
-
-    def getHost(self) -> IAddress:
-        return self._host
-
-    def startListening(self) -> None:
-        """Nothing to do: the socket listens already when a port is made."""
-
-    def stopListening(self) -> Deferred[None]:
-        """Accept no more; connections go on. Fires at once."""
-        if not self._stopped:
-            self._stopped = True
-            if self._server is None:
-                self._listener.close()
-            else:
-                self._server.close()
-                self._factory.doStop()
-            if self._closed is not None:
-                self._closed()
-        return succeed(None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -21,6 +20,7 @@ from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
+from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import ResponseSide
 from daphne_like.wire.shared import Shared, address_of, peer_name
@@ -28,25 +28,12 @@ from daphne_like.wire.shared import Shared, address_of, peer_name
 _logger = logging.getLogger("daphne_like.http")
 
 
-class Phase(IntEnum):
-    """What the next byte from the client belongs to."""
-
-    HEAD = 0
-    COUNTED = 1
-    """A body whose Content-Length is known."""
-    CHUNKED = 2
-    AHEAD = 3
-    """The request is whole, its response is not: what comes now waits."""
-    DROPPED = 4
-    """The connection is ending: what comes now is thrown away."""
-
-
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP1Connection(ResponseSide, Protocol):
+class HTTP1Connection(ResponseSide, Patience, Protocol):
     """One client's connection, and the stream of the exchange that it carries at the time."""
 
     transport: Any
@@ -54,7 +41,7 @@ class HTTP1Connection(ResponseSide, Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._deadline = Deadline(shared.clock, self._deadline_passed)
-        self._grace = Deadline(shared.clock, self._grace_over)
+        self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
         self._exchange: Exchange | None = None
         self._head_begun = False
@@ -62,6 +49,7 @@ class HTTP1Connection(ResponseSide, Protocol):
         self._remaining = 0
         self._owed = 0
         self._discarded = 0
+        self._left = shared.limits.connection_requests
         self._paused = False
         self._eof = False
         self._replaying = False
@@ -85,8 +73,9 @@ class HTTP1Connection(ResponseSide, Protocol):
     def _request_received(self, request: Request, framing: Framing) -> None:
         self._head_begun = False
         length = framing.length
-        self._keep_alive = framing.keep_alive
-        self._continue_due = framing.expect
+        self._left -= 1
+        self._keep_alive = framing.keep_alive and self._left != 0
+        self._continue_due = framing.expect and length != 0
         self._http_1_0 = request.http_version == "1.0"
         self._head_sent = self._chunked = False
         self._remaining = length or 0
@@ -94,6 +83,9 @@ class HTTP1Connection(ResponseSide, Protocol):
         self._responding = True
         if self._shared.limits.http_timeout is not None:
             self._deadline.set(self._shared.limits.http_timeout)
+        if length != 0:
+            self._arrived = 0
+            self._expect_body()
         exchange = self._shared.open(request, self)
         # An application that starts at once may have answered already.
         if self._responding:
@@ -130,8 +122,13 @@ class HTTP1Connection(ResponseSide, Protocol):
         if not self._responding:
             self._discard(len(data))
             return
+        self._arrived += len(data)
+        limits = self._shared.limits
+        if 0 < limits.body_size < self._arrived:
+            self._body_broke(RemoteFault(413, "the body is too large"))
+            return
         self._owed += len(data)
-        if self._owed > self._shared.limits.read_budget:
+        if self._owed > limits.read_budget:
             self._pause_reading()
         cast(Exchange, self._exchange).body_received(data)
 
@@ -154,6 +151,7 @@ class HTTP1Connection(ResponseSide, Protocol):
     def _body_broke(self, fault: RemoteFault) -> None:
         """The body turned bad: the application learns, the client too if it can still."""
         if not self._responding:
+            self._log_refusal(fault)
             self._linger()
             return
         self._release().disconnected(fault.reason)
@@ -239,7 +237,7 @@ class HTTP1Connection(ResponseSide, Protocol):
         if self._phase is _HEAD and (self._eof or self._shared.draining):
             self._close()
         elif self._eof and self._responding:
-            self._grace.set(self._shared.limits.half_close_grace)
+            self._expect_answer()
 
     def _pause_reading(self) -> None:
         if not self._paused:
@@ -250,6 +248,8 @@ class HTTP1Connection(ResponseSide, Protocol):
         if self._paused:
             self._paused = False
             self.transport.resumeProducing()
+            if self._phase in BODY:
+                self._expect_body()
 
     # --- The end ------------------------------------------------------------------------
 
@@ -260,9 +260,9 @@ class HTTP1Connection(ResponseSide, Protocol):
         self._linger()
 
     def _log_refusal(self, fault: RemoteFault) -> None:
-        _logger.warning(
-            "Refused a request from %s: %d %s", peer_name(self._client), fault.status, fault.reason
-        )
+        level = logging.INFO if self._eof else logging.WARNING  # To leave is an everyday thing.
+        who, why = peer_name(self.client), (fault.status, fault.reason)
+        _logger.log(level, "Refused a request from %s: %d %s", who, *why)
 
     def _linger(self) -> None:
         """Close, but not with unread input: the reset would destroy the response in flight."""
@@ -309,31 +309,17 @@ class HTTP1Connection(ResponseSide, Protocol):
         elif self._phase is _HEAD and not self._head_begun:
             self._close()
 
-    def _deadline_passed(self) -> None:
-        if self._responding:
-            # Without a limit it is the idle time of before, which no longer matters.
-            if self._shared.limits.http_timeout is not None:
-                cast(Exchange, self._exchange).timed_out()
-        elif self._phase is _HEAD and self._head_begun:
-            self._refuse(RemoteFault(408, "the head took too long"))
-        elif self._phase is _HEAD:
-            self._close()
-        elif self._phase is not _AHEAD:
-            self.abort()
-
-    def _grace_over(self) -> None:
-        if self._responding and not self._head_sent:
-            self.cut("the client closed its side and waited too long")
-
     # --- Twisted ------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         transport = self.transport
         self._write = transport.write
         self._write_pieces = transport.writeSequence
-        self._client = address_of(transport.getPeer())
+        self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
-        self._reader = RequestReader(self._shared.limits, self._client, server, "http")
+        self._reader = RequestReader(self._shared.limits, self.client, server, "http")
+        # Twisted's own transports do not tell: there, only what has been taken whole counts.
+        self._unsent = getattr(transport, "unsent", _nobody_knows)
         transport.registerProducer(self, True)
         self._shared.opened(self)
         self._deadline.set(self._shared.limits.head_timeout)
@@ -345,10 +331,10 @@ class HTTP1Connection(ResponseSide, Protocol):
     def readConnectionLost(self) -> None:
         """The client will send no more; it may still wait for its answer."""
         self._eof = True
-        if self._phase in (_COUNTED, _CHUNKED):
+        if self._phase in BODY:
             self._body_broke(RemoteFault(400, "the body ended early"))
         elif self._responding:
-            self._grace.set(self._shared.limits.half_close_grace)
+            self._expect_answer()
         elif not self._replaying and not self.full:
             self._close()
 
@@ -357,7 +343,7 @@ class HTTP1Connection(ResponseSide, Protocol):
 
     def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
         self._deadline.stop()
-        self._grace.stop()
+        self._patience.stop()
         self._shared.closed(self)
         self._phase = _DROPPED
         if self._responding:
@@ -366,10 +352,13 @@ class HTTP1Connection(ResponseSide, Protocol):
     def pauseProducing(self) -> None:
         """The transport's buffer is full: the client reads too slowly."""
         self.full = True
+        self._expect_reading()
 
     def resumeProducing(self) -> None:
         """The transport's buffer has drained."""
         self.full = False
+        if self._phase in BODY:
+            self._expect_body()
         if self._exchange is not None:
             self._exchange.drained()
         elif self._phase is _AHEAD and not self._replaying:
@@ -379,6 +368,10 @@ class HTTP1Connection(ResponseSide, Protocol):
 
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""
+
+
+def _nobody_knows() -> int:
+    return 0
 
 
 _PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}

@@ -26,6 +26,7 @@ END = b"\r\n\r\n"
 """What ends a head and a chunked body; nothing else does."""
 
 _VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
+_OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01])[0-9]\.[0-9]\Z")
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -185,12 +186,14 @@ class RequestReader:
         end_of_line = head.index(b"\r\n")
         version = _VERSIONS.get(head[end_of_line - 9 : end_of_line])
         if version is None:
-            raise RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
+            raise _not_spoken()
         fields = self._fields
         if len(fields) > self._limits.head_fields:
             raise RemoteFault(431, "too many header fields")
         host, framing = judge_request(fields, version)
         self.framing = framing
+        if framing.length and 0 < self._limits.body_size < framing.length:
+            raise RemoteFault(413, "the body is too large")
         target = head[len(method) + 1 : end_of_line - 9]
         if upgraded or framing.length != 0 or not self.complete:
             self._expect_body(framing.length, upgraded)
@@ -254,6 +257,8 @@ class RequestReader:
             return True
         except HttpParserError as error:
             line, rest = head.split(b"\r\n", 1)
+            if _OTHER_VERSION.search(line) is not None:
+                raise _not_spoken() from None
             if line.isascii():
                 raise RemoteFault(400, str(error)) from None
             # The parser refuses raw UTF-8 in a target, which browsers never send but others do.
@@ -329,6 +334,10 @@ class RequestReader:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         return data
+
+
+def _not_spoken() -> RemoteFault:
+    return RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
 
 
 def too_large(head: bytes | bytearray) -> RemoteFault:

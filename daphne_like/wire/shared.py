@@ -6,6 +6,7 @@ This module must not know any one wire.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any, Protocol
@@ -18,7 +19,9 @@ from daphne_like.limits import Clock, Limits
 
 
 class Drainable(Protocol):
-    """A connection as the server sees it when it stops."""
+    """A connection as the server sees it: where it comes from, and how it stops."""
+
+    client: Address | None
 
     def drain(self) -> None:
         """Finish what is in flight, take nothing new, then close."""
@@ -69,7 +72,12 @@ def _lines(fields: Iterable[Field]) -> bytes:
 
 
 class Shared:
-    """One object for all connections of a server; each connection keeps a reference."""
+    """One object for all connections of a server; each connection keeps a reference.
+
+    ``clients`` counts the connections from each address. ``crowded`` is called with ``True``
+    when there are as many connections as there may be, and with ``False`` when there is room
+    again.
+    """
 
     def __init__(
         self,
@@ -83,18 +91,33 @@ class Shared:
         self.limits = limits
         self.defaults = defaults
         self.connections: set[Drainable] = set()
+        self.clients: Counter[str] = Counter()
         self.draining = False
+        self.crowded: Callable[[bool], None] = _nobody_minds
         self._emptied: Callable[[], None] | None = None
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made."""
         self.connections.add(connection)
+        if connection.client is not None:
+            self.clients[connection.client[0]] += 1
+        if len(self.connections) == self.limits.connections:
+            self.crowded(True)
 
     def closed(self, connection: Drainable) -> None:
         """A connection was lost."""
         self.connections.discard(connection)
+        if connection.client is not None:
+            self._forget(connection.client[0])
+        if len(self.connections) == self.limits.connections - 1:
+            self.crowded(False)
         if self._emptied is not None and not self.connections:
             self._emptied()
+
+    def _forget(self, host: str) -> None:
+        self.clients[host] -= 1
+        if not self.clients[host]:
+            del self.clients[host]
 
     def drain(self, emptied: Callable[[], None]) -> None:
         """Let every connection finish; `emptied` is called when the last is gone."""
@@ -110,6 +133,10 @@ class Shared:
         """Close what is left."""
         for connection in list(self.connections):
             connection.cut("the server stops")
+
+
+def _nobody_minds(crowded: bool) -> None:
+    """Where accepting cannot be stopped."""
 
 
 def address_of(address: Any) -> Address | None:

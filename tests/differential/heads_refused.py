@@ -202,9 +202,9 @@ REQUEST_LINES = [
         Refused(f"version {version!r}", with_line(b"GET / " + version), status, reason)
         for version, status, reason in (
             (b"HTTP/0.9", 505, MAJOR_VERSION),
-            (b"HTTP/1.2", 400, NO_SUCH_VERSION),
+            (b"HTTP/1.2", 505, NO_SUCH_VERSION),
             (b"HTTP/2.0", 505, MAJOR_VERSION),
-            (b"HTTP/3.0", 400, MAJOR_VERSION),
+            (b"HTTP/3.0", 505, MAJOR_VERSION),
             (b"HTTP/1.10", 400, ""),
             (b"HTTP/11.1", 400, ""),
             (b"HTTP/1", 400, ""),

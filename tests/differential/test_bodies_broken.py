@@ -44,11 +44,15 @@ def test_within_the_response_the_connection_is_reset(
 
 
 @by_name
-def test_after_the_response_the_connection_just_ends(row: Broken) -> None:
+def test_after_the_response_the_connection_just_ends(
+    row: Broken, caplog: pytest.LogCaptureFixture
+) -> None:
     for pieces in splits(row.raw + SMUGGLED):
+        caplog.clear()
         served = Served(opened=answering()).send(*pieces, SMUGGLED)
         assert served.targets == ["/target"]
         assert served.response.status == 200
+        assert len(caplog.messages) == 1
         assert served.send_eof().wire.closed
         assert not served.wire.aborted
 

@@ -69,7 +69,7 @@ def test_a_request_that_does_not_end_is_cancelled_after_the_graceful_timeout(
             assert server.stop() == 0
             with pytest.raises(httpx.TransportError):
                 list(events)
-        assert "1 requests did not finish in time" in server.log
+        assert "1 request did not finish in time" in server.log
 
 
 def test_clients_wait_for_the_new_server_at_a_socket_that_outlives_the_old(tmp_path: Path) -> None:

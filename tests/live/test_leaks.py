@@ -147,6 +147,24 @@ def test_a_large_upload_to_an_application_that_pauses_needs_no_memory(server, me
     assert measured.kib("VmHWM") - before < kib
 
 
+def read_for(connection: socket.socket, size: int) -> None:
+    while size > 0:
+        size -= len(connection.recv(size))
+
+
+@pytest.mark.parametrize("politely", [True, False])
+def test_who_leaves_an_endless_response_takes_nobody_along(server, measured, politely):
+    before = measured.facts()
+    for already_read in (0, 1, 300, 100_000, 10_000_000) * 2:
+        with closing(server.connect()) as connection:
+            connection.sendall(b"GET /flood?size=%d HTTP/1.1\r\nHost: x\r\n\r\n" % (1 << 50))
+            read_for(connection, already_read)
+            if not politely:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        assert server.get("/").body == b"ok"
+    eventually(lambda: measured.has_no_more_than(before | {"objects": before["objects"] + 100}))
+
+
 def test_a_client_that_does_not_read_makes_send_wait(server, measured):
     size = 64 * MIB
     seen = [-1, -2]

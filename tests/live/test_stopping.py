@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -83,7 +85,7 @@ def test_a_request_that_does_not_finish_in_time_is_cancelled(
         client = begin(server, begun)
         assert server.stop() == 0
     assert "cancelled" in server.stdout.lines
-    assert sum("did not finish in time" in line for line in server.stderr.lines) == 1
+    assert sum("1 request did not finish in time" in line for line in server.stderr.lines) == 1
     with pytest.raises(ConnectionResetError):
         client.recv(100)
 
@@ -109,12 +111,14 @@ def test_a_thread_that_does_not_end_does_not_keep_the_server(begun: list[socket.
 
 @LOOPS
 def test_a_second_signal_forces(loop: str, begun: list[socket.socket]) -> None:
-    with Serving("served:forever", "--loop", loop, "--graceful-timeout", "300") as server:
+    with Serving("served:touchy", "--loop", loop, "--graceful-timeout", "300") as server:
         begin(server, begun)
         server.tell(signal.SIGTERM)
-        wait_until(lambda: not is_open(server.addresses[0]))
+        [line] = server.stderr.wait_for("Stopping: waiting up to 300 s for 1 request;")
+        assert line.endswith("a second signal ends it at once")
         assert server.stop(signal.SIGINT) == 0
     assert "cancelled" in server.stdout.lines
+    assert server.stderr.lines[-1] == line, "it ends without another word"
 
 
 @LOOPS
@@ -131,6 +135,7 @@ def test_the_lifespan_ends_last_and_what_it_left_ends_quietly(loop: str) -> None
     with Serving("served:lifespan", "--loop", loop) as server:
         assert server.get().body == b"started"
         assert server.stop() == 0
+    assert not any("Stopping" in line for line in server.stderr.lines), "nothing had to wait"
     assert server.stdout.lines[0] == "startup"
     assert server.stdout.lines[-1] == "shutdown"
 
@@ -147,3 +152,15 @@ def test_a_server_that_is_still_starting_stops_at_once(loop: str) -> None:
     server.stdout.wait_for("starting")
     assert server.stop() == 0
     assert server.stderr.lines == []
+
+
+@pytest.mark.parametrize("pause", [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_at_any_moment_of_the_start_ends_it_with_success(
+    number: int, pause: float
+) -> None:
+    server = Serving("served:hello", command=(sys.executable, "-m", "daphne_like"))
+    wait_until(lambda: server.handles(signal.SIGTERM))
+    time.sleep(pause)
+    assert server.stop(number) == 0
+    assert all("Listening on" in line for line in server.stderr.lines)

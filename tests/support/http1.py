@@ -174,6 +174,28 @@ def echoing(exchange: RecordedExchange) -> None:
     exchange.answer(b"%b %b %b" % (request.method.encode(), request.target.encode(), exchange.body))
 
 
+GONE = "disconnected"
+
+
+def expect_clean_end(served: Served) -> None:
+    assert served.wire.closed
+    assert not served.wire.aborted
+
+
+def seconds_until_it_is_over(served: Served, each_second: Any, most: int = 1000) -> int:
+    """How long the application still has its client, with `each_second` done in between."""
+    for second in range(most):
+        if served.last.events[-1:] == [GONE]:
+            return second
+        each_second()
+        served.wait(1)
+    return most
+
+
+def nothing() -> None:
+    """The client does nothing."""
+
+
 def splits(raw: bytes) -> Iterable[tuple[bytes, ...]]:
     """`raw` whole, byte by byte, in pieces of 2 to 5 bytes, and split at every offset.
 

@@ -1,7 +1,11 @@
 """Access lines: Daphne's format, one line for each answered exchange."""
 
+import errno
 import io
+import os
 import time
+
+import pytest
 
 from daphne_like.access import AccessLog, line
 from daphne_like.exchange import Record, Request
@@ -37,3 +41,36 @@ def test_the_log_gets_one_line_for_an_answered_exchange_and_none_for_another() -
     log(record())
     log(record(status=None))
     assert stream.getvalue() == line(record())
+
+
+class Disk(io.StringIO):
+    """A stream whose disk may be full."""
+
+    full = False
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_a_full_disk_is_told_of_once_and_again_when_it_is_full_again(caplog) -> None:
+    disk = Disk()
+    log = AccessLog(disk)
+    told = []
+    for disk.full in (True, True, False, True, True):
+        log(record())
+        told.append(len(caplog.records))
+    assert told == [1, 1, 1, 2, 2]
+    assert "Cannot write access lines: [Errno 28] No space left" in caplog.text
+    assert disk.getvalue() == line(record()), "the line of the moment in which there was room"
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_a_closed_stream_is_no_fault_of_the_exchange_either(caplog, requests) -> None:
+    stream = io.StringIO()
+    stream.close()
+    log = AccessLog(stream)
+    for _ in range(requests):
+        log(record())
+    assert len(caplog.records) == 1

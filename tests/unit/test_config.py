@@ -1,5 +1,6 @@
 """The one table of options, and what makes a configuration valid."""
 
+import math
 from dataclasses import fields
 
 import pytest
@@ -81,9 +82,38 @@ def test_an_option_knows_its_kind() -> None:
     assert not BY_NAME["demo"].repeatable
     assert BY_NAME["host"].long_flag == "--bind"
     assert BY_NAME["lifespan"].choices == ("auto", "on", "off")
-    assert BY_NAME["backlog"].type("3") == 3
-    assert BY_NAME["keep_alive"].type("3") == 3.0
-    assert BY_NAME["http_timeout"].type("3") == 3.0
+    assert BY_NAME["backlog"].parse("3") == 3
+    assert BY_NAME["keep_alive"].parse("3") == 3.0
+    assert BY_NAME["http_timeout"].parse("3") == 3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("port", "x", "--port 'x' is not a whole number."),
+        ("port", "1.5", "--port '1.5' is not a whole number."),
+        ("keep_alive", "soon", "--keep-alive 'soon' is not a number of seconds."),
+        ("http_timeout", "1s", "--http-timeout '1s' is not a number of seconds."),
+        ("headers", "x", "--header 'x': write it as 'name: value'."),
+    ],
+)
+def test_a_text_that_is_no_value_is_refused(name, text, said) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        BY_NAME[name].parse(text)
+    assert str(refusal.value) == said
+
+
+EMPTY = {"root_path", "server_name"}
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if not option.switch])
+def test_an_empty_value_as_from_an_unset_variable_is_refused(option) -> None:
+    if option.name in EMPTY:
+        assert option.parse("") == ""
+        return
+    with pytest.raises(ConfigError) as refusal:
+        option.parse("")
+    assert str(refusal.value).startswith(f"{option.long_flag} is empty: ")
 
 
 def test_values_go_where_they_belong() -> None:
@@ -101,8 +131,14 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "proxy_headers_port": "x"}, "--proxy-headers .* --proxy-headers-port"),
         ({"demo": True, "port": 65536}, "--port 65536 is not between 0 and 65535"),
         ({"demo": True, "port": -1}, "--port -1 is not between"),
+        ({"demo": True, "verbosity": 4}, "--verbosity 4 is not between 0 and 3"),
+        ({"demo": True, "verbosity": -1}, "--verbosity -1 is not between 0 and 3"),
         ({"demo": True, "keep_alive": -1.0}, "--keep-alive -1.0 is negative"),
-        ({"demo": True, "keep_alive": float("nan")}, "--keep-alive nan"),
+        ({"demo": True, "keep_alive": math.nan}, "--keep-alive nan is not a number of seconds"),
+        ({"demo": True, "keep_alive": math.inf}, "--keep-alive inf is not a number of seconds"),
+        ({"demo": True, "host": "127.0.0.1:80"}, "--bind 127.0.0.1:80: .* own option, --port 80"),
+        ({"demo": True, "host": "[::1]:80"}, "--port 80"),
+        ({"demo": True, "host": ":80"}, "--port 80"),
         ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
     ],
 )
@@ -110,6 +146,11 @@ def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         configure(values)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("verbosity", [0, 3])
+def test_the_ends_of_the_range_of_verbosity_are_in_it(verbosity) -> None:
+    assert configure({"demo": True, "verbosity": verbosity}).verbosity == verbosity
 
 
 def test_good_values_pass() -> None:
@@ -125,6 +166,7 @@ def test_good_values_pass() -> None:
     [
         ({}, ("127.0.0.1", 8000)),
         ({"host": "::1"}, ("::1", 8000)),
+        ({"host": "[::1]"}, ("[::1]", 8000)),
         ({"port": 0}, ("127.0.0.1", 0)),
         ({"host": ""}, ("", 8000)),
         ({"unix_socket": "/s"}, None),

@@ -51,10 +51,14 @@ def test_what_is_escaped_can_be_printed(raw: bytes) -> None:
     assert text.isprintable()
 
 
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\')))
 @settings(deadline=None)
 def test_what_can_be_printed_is_not_escaped(text: str) -> None:
     assert escaped(text.encode()) == text
+
+
+def test_nothing_ends_the_quotes_of_a_log_line_or_looks_escaped() -> None:
+    assert escaped(b'/"\\xff') == r"/\x22\x5cxff"
 
 
 def test_a_response_head_is_plain_unless_it_is_said_otherwise() -> None:

@@ -52,6 +52,9 @@ def said(address: bytes = b"192.0.2.1", *more: tuple[bytes, bytes]) -> Fields:
         (" 10.0.0.0/8 , ::1", ("10.9.8.7", 1), True),
         ("10.0.0.0/8,::1", ("::1", 1), True),
         ("10.0.0.0/8", ("::1", 1), False),
+        ("127.0.0.1", ("::ffff:127.0.0.1", 1), True),
+        ("127.0.0.0/8", ("::ffff:7f00:1", 1), True),
+        ("::ffff:127.0.0.1", ("127.0.0.1", 1), True),
         ("unix", None, True),
         ("unix", ("/run/proxy.sock", None), True),
         ("unix", ("127.0.0.1", 1), False),
@@ -92,7 +95,10 @@ def test_a_trust_list_with_nonsense_is_refused(word: str) -> None:
         (b"2001:db8::1", ("2001:db8::1", 0)),
         (b"[2001:DB8::1]", ("2001:db8::1", 0)),
         (b"[2001:db8::1]:99", ("2001:db8::1", 99)),
+        (b"::ffff:192.0.2.1", ("192.0.2.1", 0)),
+        (b"[::ffff:c000:201]:99", ("192.0.2.1", 99)),
         (b"6.6.6.6, 192.0.2.1, 127.0.0.1", ("192.0.2.1", 0)),
+        (b"6.6.6.6, 192.0.2.1, ::ffff:127.0.0.1", ("192.0.2.1", 0)),
         (b"6.6.6.6,192.0.2.1", ("192.0.2.1", 0)),
         (b"127.0.0.1, 127.0.0.1", ("127.0.0.1", 0)),
         (b"6.6.6.6, unknown, 127.0.0.1", ("127.0.0.1", 0)),
@@ -134,10 +140,20 @@ def test_the_fields_can_have_other_names() -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "expected"),
-    [(b"https", "https"), (b" HTTPS ", "https"), (b"http", "http"), (b"gopher", "http")],
+    [
+        (b"https", "https"),
+        (b" HTTPS ", "https"),
+        (b"http", "http"),
+        (b"gopher", "http"),
+        (b"http, https", "https"),
+        (b"https,http", "http"),
+        (b"https,", "http"),
+    ],
 )
-def test_the_scheme_is_the_clients(scheme: bytes, expected: str) -> None:
+def test_the_scheme_is_the_last_that_the_peer_has_written(scheme: bytes, expected: str) -> None:
     assert seen([(b"x-forwarded-proto", scheme)]).scheme == expected
+    several = [(b"x-forwarded-proto", value) for value in scheme.split(b",")]
+    assert seen(several).scheme == expected
 
 
 def test_a_root_path_is_decoded_and_not_shown_to_the_application() -> None:

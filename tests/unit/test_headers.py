@@ -222,6 +222,12 @@ class TestResponseFields:
         with pytest.raises(BadField):
             sent(field)
 
+    @pytest.mark.parametrize("field", [(b"x", bytearray(b"y")), (b"x", [b"y"]), (b"x", "y")])
+    def test_what_is_not_bytes_is_shown(self, field: Any) -> None:
+        with pytest.raises(BadField) as fault:
+            sent(field)
+        assert str(fault.value).startswith(f"Header value {field[1]!r} expected to be `bytes`")
+
     def test_fields_are_iterable(self) -> None:
         with pytest.raises(BadField):
             response_head(200, None, "GET")  # type: ignore[arg-type]

@@ -11,21 +11,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
 
-from daphne_like.limits import LIMITS, Deadline, Limits
+from daphne_like.limits import LIMITS, Deadline, Limits, Tally
 
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
 
+UNITS = {"bytes", "bytes a second", "fields", "seconds", "connections", "requests"}
+
+
 @each
 def test_a_limit_says_its_unit_and_its_reason(item: dataclasses.Field[Any]) -> None:
-    assert item.metadata["unit"] in {"bytes", "fields", "seconds", "connections"}
+    assert item.metadata["unit"] in UNITS
     assert item.metadata["reason"].endswith((".", ";", "after", "for"))
     assert all(flag.startswith("-") for flag in item.metadata["flags"])
 
 
 @each
 def test_a_limit_is_positive_or_there_is_none(item: dataclasses.Field[Any]) -> None:
-    assert item.default is None or item.default > 0
+    nothing = None if item.default is None else 0
+    assert item.default == nothing or item.default > 0
+    if item.default == 0:
+        assert "0 for" in item.metadata["reason"]
 
 
 def test_the_names_are_listed_in_their_order() -> None:
@@ -160,3 +166,13 @@ class DeadlineWalk(RuleBasedStateMachine):
 
 DeadlineWalk.TestCase.settings = settings(deadline=None)
 TestDeadlineWalk = DeadlineWalk.TestCase
+
+
+def test_a_tally_tells_of_the_first_at_once_and_of_the_others_now_and_then() -> None:
+    clock = Clock()
+    tally = Tally(clock.seconds, 10)
+    assert [tally.count() for _ in range(3)] == [1, 0, 0]
+    clock.advance(9)
+    assert tally.count() == 0
+    clock.advance(1)
+    assert [tally.count() for _ in range(2)] == [4, 0]

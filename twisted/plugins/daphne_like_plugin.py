@@ -9,6 +9,6 @@ from twisted.application.service import ServiceMaker
 daphne_like = ServiceMaker(
     "daphne-like",
     "daphne_like.cli",
-    "An ASGI server: HTTP and WebSocket applications",
+    "Serve an ASGI application over HTTP",
     "daphne-like",
 )

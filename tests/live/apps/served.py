@@ -130,6 +130,23 @@ async def endless_shutdown(scope: Any, receive: Any, send: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def touchy(scope: Any, receive: Any, send: Any) -> None:
+    """Never ends its answer, and takes the cancellation of its lifespan for a failure."""
+    if scope["type"] == "http":
+        await forever(scope, receive, send)
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    try:
+        await receive()
+    finally:
+        await send({"type": "lifespan.shutdown.failed"})
+
+
+def wsgi(environ: Any, start_response: Any) -> Any:
+    """An application of another kind."""
+    raise NotImplementedError
+
+
 def make() -> Any:
     """A factory."""
     return hello

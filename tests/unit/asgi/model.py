@@ -178,6 +178,8 @@ class Walk:
         if self.stream.full:
             await self._message_to_a_slow_client(name)
             return
+        if self.model.state == "DONE":  # Ignored, but not without letting others go on.
+            await self._turn(None)
         error = self.model.send(name, self.served.loop.time())
         with nullcontext() if error is None else pytest.raises(error):
             await self.send(MESSAGES[name])

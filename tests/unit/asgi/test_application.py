@@ -1,19 +1,15 @@
-"""Loading applications, making them single-callable, and running one task for each request."""
+"""One application and its tasks: one for each request, and how they end when the server stops."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import sys
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from asgiref.compatibility import guarantee_single_callable
 
-from daphne_like.asgi.application import load, settle, single_callable
+from daphne_like.asgi.application import counted, settle
 from daphne_like.asgi.http import HTTPExchange
-from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
 from tests.unit.asgi.fakes import (
     FAILED,
@@ -21,7 +17,6 @@ from tests.unit.asgi.fakes import (
     FakeStream,
     Served,
     body,
-    calls_of,
     ended,
     request,
     run,
@@ -31,169 +26,6 @@ from tests.unit.asgi.fakes import (
 
 OK = [("respond", 200, b"ok")]
 ok = sending(START, body(b"ok"))
-
-
-# --- Loading ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """Write a module that can be imported while the test lasts."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
-
-    def write(name: str, source: str) -> None:
-        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(source)
-
-    yield write
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
-
-
-APP = "async def app(scope, receive, send): pass\n"
-
-
-def test_an_application_is_found_by_module_and_attribute(module):
-    module("shop.asgi", APP)
-    assert load("shop.asgi:app").__name__ == "app"
-
-
-def test_the_attribute_may_lie_deeper(module):
-    module("deep", APP + "class site:\n    class inner:\n        application = app\n")
-    assert load("deep:site.inner.application").__name__ == "app"
-
-
-def test_a_factory_is_called_for_the_application(module):
-    module("made", APP + "def create():\n    return app\n")
-    assert load("made:create", factory=True).__name__ == "app"
-
-
-@pytest.mark.parametrize("path", ["", "shop", ":app", "shop:", "shop.app"])
-def test_a_path_without_both_parts_is_explained(path):
-    with pytest.raises(ConfigError, match="write it as module:attribute"):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    ("path", "missing"),
-    [("no_such_module:app", "no_such_module"), ("present.absent:app", "present.absent")],
-)
-def test_a_missing_module_is_named(module, path, missing):
-    module("present.here", APP)
-    with pytest.raises(ConfigError, match=rf"no module '{missing}'.*--app-dir"):
-        load(path)
-
-
-def test_a_missing_attribute_is_named(module):
-    module("shop", APP)
-    with pytest.raises(ConfigError, match=r"Cannot find 'site\.app' in module 'shop'"):
-        load("shop:site.app")
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("import no_such_dependency", "no_such_dependency"),
-        ("1 / 0", "ZeroDivisionError"),
-        ("this is no Python", "SyntaxError"),
-    ],
-)
-def test_a_module_that_fails_is_the_applications_failure(module, source, reason, caplog):
-    module("broken", source)
-    with pytest.raises(StartupError, match=reason) as caught:
-        load("broken:app")
-    assert caught.value.exit_status == 3
-    assert "\n" not in str(caught.value)
-    assert caplog.records[0].exc_info, "the traceback is in the log"
-
-
-def test_a_factory_that_fails_is_the_applications_failure(module, caplog):
-    module("made", "def create():\n    raise OSError('no database')\n")
-    with pytest.raises(StartupError, match="no database") as caught:
-        load("made:create", factory=True)
-    assert caught.value.exit_status == 3
-    assert caplog.records[0].exc_info
-
-
-def test_what_cannot_be_called_is_no_application(module):
-    module("shop", "app = 'shop'")
-    with pytest.raises(ConfigError, match="'shop' is no ASGI application"):
-        load("shop:app")
-
-
-# --- Kinds of applications -------------------------------------------------------------------
-
-
-class Callable3:
-    async def __call__(self, scope, receive, send):
-        await ok(scope, receive, send)
-
-    @staticmethod
-    def returning(scope, receive, send):
-        return ok(scope, receive, send)
-
-
-class Awaitable3:
-    """As Starlette's endpoints are."""
-
-    def __init__(self, scope, receive, send):
-        self.arguments = scope, receive, send
-
-    def __await__(self):
-        return ok(*self.arguments).__await__()
-
-
-class Class2:
-    def __init__(self, scope):
-        self.scope = scope
-
-    async def __call__(self, receive, send):
-        await ok(self.scope, receive, send)
-
-
-class Callable2:
-    """As the routers of the first Channels were."""
-
-    def __call__(self, scope):
-        return Class2(scope)
-
-
-def function_2(scope):
-    async def instance(receive, send):
-        await ok(scope, receive, send)
-
-    return instance
-
-
-class Nameless:
-    """A callable that tells nobody what it takes."""
-
-    __signature__ = "none"
-
-    async def __call__(self, scope, receive, send):
-        await ok(scope, receive, send)
-
-
-KINDS: list[Any] = [
-    ok,
-    Callable3(),
-    Callable3.returning,
-    lambda *arguments: ok(*arguments),  # noqa: PLW0108 - what it is matters here
-    functools.partial(lambda extra, *arguments: ok(*arguments), "extra"),
-    Awaitable3,
-    Class2,
-    Callable2(),
-    function_2,
-    guarantee_single_callable(Class2),
-    Nameless(),
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_application_is_served(kind):
-    assert calls_of(single_callable(kind)) == OK
 
 
 # --- One task for each request ---------------------------------------------------------------
@@ -364,9 +196,9 @@ def test_draining_waits_for_those_that_are_live_and_cancels_the_late(
         assert served.application.live == set()
 
     run(main())
-    late = calls.count(FAILED)
+    late = FAILED in calls
     assert [record.getMessage() for record in caplog.records] == (
-        [f"{late} requests did not finish in time and are cancelled."] if late else []
+        [f"{counted(calls, 'request')} did not finish in time: cancelled."] if late else []
     )
 
 
@@ -387,6 +219,14 @@ def test_draining_does_not_wait_for_ever_for_those_that_will_not_be_cancelled():
         await ended(exchange)
 
     run(main())
+
+
+def test_a_count_is_said_as_one_says_it():
+    assert [counted(range(number), "request") for number in range(3)] == [
+        "0 requests",
+        "1 request",
+        "2 requests",
+    ]
 
 
 def test_settling_a_future_twice_is_settling_it_once():

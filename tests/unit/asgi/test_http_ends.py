@@ -26,6 +26,62 @@ from tests.unit.asgi.fakes import (
     turn,
 )
 
+# --- An application that goes on and on ---------------------------------------------------
+
+
+def turns_during(message: Any, before: Any, times: int) -> int:
+    """How often others have a turn while an application sends the same `times` times."""
+
+    async def app(scope, receive, send):
+        for first in before:
+            await send(first)
+        for _ in range(times):
+            await send(message)
+
+    async def main() -> int:
+        served, turns = Served(app, Limits(write_budget=10240)), 0
+        exchange = served.open(FakeStream())
+        while not exchange.task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return turns - 1
+
+    return run(main())
+
+
+def test_who_streams_without_end_lets_others_have_a_turn_after_each_budget():
+    piece = body(b"x" * 4096, more=True)
+    assert turns_during(piece, [START], 2) == 0
+    assert turns_during(piece, [START], 100) >= 30
+
+
+def test_small_pieces_count_too():
+    assert turns_during(body(b"x", more=True), [START], 100) >= 9
+
+
+def test_who_sends_after_the_end_lets_others_have_their_turns():
+    assert turns_during(body(b"x"), [START, body(b"x")], 10) == 10
+
+
+def test_who_receives_after_the_end_lets_others_have_their_turns():
+    async def app(scope, receive, send):
+        await send(START)
+        await send(body(b"x"))
+        while others < 3:
+            await receive()
+
+    async def main() -> None:
+        nonlocal others
+        exchange = Served(app).open(FakeStream())
+        while not exchange.task.done():
+            await asyncio.sleep(0)
+            others += 1
+
+    others = 0
+    run(main())
+    assert others >= 3
+
+
 # --- A client that leaves --------------------------------------------------------------------
 
 

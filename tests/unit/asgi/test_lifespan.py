@@ -26,7 +26,7 @@ def scripted(*steps: Any) -> Any:
         for step in steps:
             if step is None:
                 await receive()
-            elif isinstance(step, Exception):
+            elif isinstance(step, BaseException):
                 raise step
             elif isinstance(step, float):
                 await asyncio.sleep(step)
@@ -108,9 +108,13 @@ def test_off_never_calls_the_application():
 
 UNSUPPORTED = [
     scripted(ValueError("Django can only handle HTTP")),
-    scripted(None, ValueError("asked")),
     scripted(),
     scripted(None),
+]
+
+FAILING = [
+    scripted(None, ValueError("no database")),
+    scripted(None, message("shutdown.complete")),
 ]
 
 
@@ -123,10 +127,34 @@ def test_auto_goes_on_without_lifespan_where_the_application_has_none(app, caplo
 @pytest.mark.parametrize("app", UNSUPPORTED)
 def test_on_does_not(app, caplog):
     assert "does not support lifespan; use --lifespan auto" in str(startup_error(app, "on"))
-    raised = UNSUPPORTED.index(app) < 2
+    raised = app is UNSUPPORTED[0]
     assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == (
         [("Exception in the application's startup:", True)] if raised else []
     )
+
+
+@pytest.mark.parametrize("app", FAILING)
+def test_auto_goes_on_with_a_warning_where_a_startup_has_begun_and_failed(app, caplog):
+    assert run(lived(app)).state is None
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "startup failed; it is served without lifespan" in record.getMessage()
+    assert record.exc_info[1]
+
+
+@pytest.mark.parametrize("app", FAILING)
+def test_on_says_that_the_startup_failed(app, caplog):
+    said = str(startup_error(app, "on"))
+    (record,) = caplog.records
+    assert record.getMessage() == "Exception in the application's startup:"
+    assert said == f"The application's startup failed: {record.exc_info[1]!r}."
+
+
+@pytest.mark.parametrize("mode", ["auto", "on"])
+def test_a_startup_that_exits_ends_the_start_in_one_line(mode, caplog):
+    error = startup_error(scripted(SystemExit(4)), mode)
+    assert str(error) == "The application's startup called sys.exit(4)."
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("mode", ["auto", "on"])
@@ -171,6 +199,52 @@ def test_a_server_that_stops_before_the_startup_is_over_cancels_it_at_once(caplo
     assert caplog.records == []
 
 
+def test_a_shutdown_while_it_still_starts_cancels_it_and_asks_it_nothing(caplog):
+    async def main():
+        async def app(scope, receive, send):
+            heard.append(await receive())
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                ends.append(asyncio.get_running_loop().time() - began)
+
+        heard, ends = [], []
+        began = asyncio.get_running_loop().time()
+        lifespan = Lifespan(app, LIMITS)
+        starting = asyncio.create_task(lifespan.startup())
+        await turn()
+        await lifespan.shutdown()
+        await asyncio.wait([starting])
+        assert ends == [0]
+        assert heard == [message("startup")]
+        assert lifespan.state is None
+
+    run(main())
+    assert caplog.records == []
+
+
+def test_a_startup_that_outlives_its_cancellation_is_cancelled_again_in_shutdown():
+    async def main():
+        async def app(scope, receive, send):
+            await receive()
+            for _ in range(2):
+                try:
+                    await asyncio.sleep(1000)
+                except asyncio.CancelledError:
+                    cancelled.append(asyncio.get_running_loop().time() - began)
+
+        cancelled: list[float] = []
+        began = asyncio.get_running_loop().time()
+        lifespan = Lifespan(app, LIMITS)
+        with pytest.raises(StartupError):
+            await lifespan.startup()
+        await lifespan.shutdown()
+        assert cancelled == [60, 61], "one second to end by itself"
+        assert len(asyncio.all_tasks()) == 1
+
+    run(main())
+
+
 # --- Between the two -------------------------------------------------------------------------
 
 
@@ -193,6 +267,36 @@ def test_a_lifespan_that_returns_while_the_server_runs_is_over(caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("raises", [False, True])
+def test_one_that_nobody_waits_for_any_more_may_say_and_raise_what_it_likes(raises, caplog):
+    """As frameworks do that take their cancellation for a failure."""
+
+    async def main():
+        async def app(scope, receive, send):
+            await scripted(*STARTED)(scope, receive, send)
+            try:
+                await receive()
+            except asyncio.CancelledError as error:
+                await send(message("shutdown.failed"))
+                ends.append("sent")
+                if raises:
+                    raise ValueError("cancelled") from error
+                raise
+
+        ends: list[str] = []
+        lifespan = Lifespan(app, LIMITS)
+        await lifespan.startup()
+        await turn()
+        lifespan.abandon()
+        (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+        task.cancel()
+        await asyncio.wait([task])
+        assert ends == ["sent"]
+
+    run(main())
+    assert caplog.records == []
+
+
 # --- Shutdown --------------------------------------------------------------------------------
 
 
@@ -207,6 +311,7 @@ def test_a_lifespan_that_returns_while_the_server_runs_is_over(caplog):
         ([message("shutdown.failed", message="why")], ["The application failed to shut down: why"]),
         ([message("shutdown.failed")], ["The application failed to shut down: "]),
         ([ValueError("in shutdown")], ["Exception in the application's shutdown:"]),
+        ([SystemExit(4)], ["Exception in the application's shutdown:"]),
         (
             [11.0],
             ["The application's shutdown took longer than 10 s; see --shutdown-timeout."],

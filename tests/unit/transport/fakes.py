@@ -7,9 +7,11 @@ from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from daphne_like.transport.stream import NativePort, NativeTransport
+from daphne_like.transport.port import NativePort
+from daphne_like.transport.stream import NativeTransport
 
 BUDGET = 1000
 
@@ -26,6 +28,10 @@ class Loop:
         self.errors: list[dict[str, Any]] = []
         self.servers: list[tuple[str, dict[str, Any]]] = []
         self.server = Server()
+        self.fails = False
+        self.connected: list[tuple[Any, Any]] = []
+        self.readers: dict[Any, Any] = {}
+        self.clock = Clock()
 
     def call_soon(self, *call: Any) -> None:
         self.due.append(call)
@@ -39,23 +45,51 @@ class Loop:
         self.errors.append(context)
 
     async def create_server(self, build: Any, **options: Any) -> Server:
-        self.servers.append(("server", options))
+        return self._make("server", build, options)
+
+    async def create_unix_server(self, build: Any, **options: Any) -> Server:
+        return self._make("unix server", build, options)
+
+    def _make(self, kind: str, build: Any, options: dict[str, Any]) -> Server:
+        if self.fails:
+            raise OSError(24, "Too many open files")
+        self.servers.append((kind, options))
         self.server.build = build
         return self.server
 
-    async def create_unix_server(self, build: Any, **options: Any) -> Server:
-        self.servers.append(("unix server", options))
-        self.server.build = build
-        return self.server
+    async def connect_accepted_socket(self, build: Any, connection: Any) -> None:
+        if self.fails:
+            raise OSError(22, "Invalid argument")
+        self.connected.append((connection, build()))
+
+    def add_reader(self, listener: Any, acceptable: Any) -> None:
+        self.readers[listener] = acceptable
+
+    def remove_reader(self, listener: Any) -> None:
+        self.readers.pop(listener, None)
+
+    def time(self) -> float:
+        return self.clock.seconds()
+
+    def call_later(self, delay: float, call: Any) -> Any:
+        return TimerHandle(self.clock.callLater(delay, call))
+
+
+class TimerHandle:
+    """As asyncio's: to cancel what has been called does nothing."""
+
+    def __init__(self, delayed: Any) -> None:
+        self.delayed = delayed
+
+    def cancel(self) -> None:
+        if self.delayed.active():
+            self.delayed.cancel()
 
 
 class Server:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.build: Any = None
-
-    async def start_serving(self) -> None:
-        self.calls.append("serve")
 
     def close(self) -> None:
         self.calls.append("close")
@@ -65,6 +99,7 @@ class Socket:
     def __init__(self, family: int) -> None:
         self.family = family
         self.options: dict[tuple[int, int], Any] = {}
+        self.coming: list[Any] = []
         self.closed = False
 
     def setsockopt(self, level: int, name: int, value: Any) -> None:
@@ -75,6 +110,21 @@ class Socket:
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", 80)
+
+    def dup(self) -> Socket:
+        return Socket(self.family)
+
+    def setblocking(self, flag: bool) -> None:
+        self.blocking = flag
+
+    def accept(self) -> tuple[Any, None]:
+        """The next that comes, or fails; nobody where all have come."""
+        if not self.coming:
+            raise BlockingIOError
+        come = self.coming.pop(0)
+        if isinstance(come, OSError):
+            raise come
+        return come, None
 
     def close(self) -> None:
         self.closed = True

@@ -56,8 +56,6 @@ class Port:
 def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
     Port.made = []
     monkeypatch.setattr(endpoints, "NativePort", Port)
-    monkeypatch.setattr(endpoints.asyncio, "ensure_future", lambda given: given)
-    monkeypatch.setattr(endpoints.Deferred, "fromFuture", staticmethod(lambda given: given))
     return Port.made
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,12 @@ import pytest
 
 from daphne_like.errors import StartupError
 from daphne_like.transport import sockets
-from daphne_like.transport.sockets import inherited_listener, tcp_listener, unix_listener
+from daphne_like.transport.sockets import (
+    inherited_listener,
+    room_for_connections,
+    tcp_listener,
+    unix_listener,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -203,6 +210,11 @@ def test_a_path_that_cannot_be_bound_is_refused(path: str) -> None:
         unix_listener(path, 0o666, 5)
 
 
+def test_a_path_in_a_directory_that_is_not_there_says_so(path: str) -> None:
+    with refuses("nowhere/app.sock", "its directory does not exist", "--unix-socket"):
+        unix_listener(f"nowhere/{path}", 0o666, 5)
+
+
 def test_a_listener_that_fails_half_way_leaves_nothing(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +263,26 @@ def test_a_datagram_socket_is_refused_and_stays_open() -> None:
 
 def test_a_connected_socket_is_refused_and_stays_open() -> None:
     one, other = socket.socketpair()
-    with refuses(f"descriptor {one.fileno()}", "Invalid argument"):
+    with refuses(f"descriptor {one.fileno()}", "not a listening socket", "--fd"):
         inherited_listener(one.fileno(), 5)
     one.send(b"x")
     assert other.recv(1) == b"x"
+
+
+# --- Room -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "room"),
+    [(1024, 960), (64, 32), (128, 64), (1_000_000, 999_936), (resource.RLIM_INFINITY, 0)],
+)
+def test_connections_leave_files_for_everything_else(
+    monkeypatch: pytest.MonkeyPatch, files: int, room: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
+    assert room_for_connections() == room
+
+
+def test_windows_knows_no_such_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert room_for_connections() == 0

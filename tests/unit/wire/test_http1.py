@@ -159,7 +159,10 @@ class TestPipelining:
     ) -> None:
         served = serve(ended=answering(b"x" * 1000), write_budget=100)
         served.wire.stop_reading()
-        served.send(GET, GET).wait(3600)
+        served.send(GET, GET)
+        for _ in range(100):
+            served.wait(59)
+            served.wire.read(5)
         served.wire.read()
         served.turn()
         assert [len(response.body) for response in served.responses] == [1000, 1000]
@@ -180,6 +183,13 @@ class TestContinue:
         assert served.response.interim == []
         assert served.response[b"connection"] == b"close"
         assert served.targets == ["/"]
+
+    @pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+    def test_it_is_not_sent_where_no_body_is_announced(self, serve: Serve, length: bytes) -> None:
+        served = serve().send(POST + b"Expect: 100-continue\r\n" + length + b"\r\n")
+        served.last.stream.wanted()
+        served.last.answer()
+        assert served.response.interim == []
 
     def test_without_a_body_there_is_nothing_to_wait_for(self, serve: Serve) -> None:
         served = serve(ended=answering()).send(GET[:-2] + b"Expect: 100-continue\r\n\r\n", GET)
@@ -341,3 +351,29 @@ def test_two_connections_have_nothing_in_common(serve: Serve) -> None:
     one.send(b"Content-Length: 3\r\n\r\nabc")
     assert one.response.body == b"POST /one abc"
     assert other.response.body == b"GET /other "
+
+
+class TestSizes:
+    def test_a_body_that_is_announced_too_large_is_never_served(self, serve: Serve) -> None:
+        served = serve(body_size=5)
+        served.send((POST + b"Content-Length: 5\r\n\r\n") + b"hello").last.answer()
+        served.send((POST + b"Content-Length: 6\r\n\r\n") + b"hello!" + SMUGGLED)
+        assert [response.status for response in served.responses] == [200, 413]
+        assert len(served.requests) == 1
+
+    @pytest.mark.parametrize("chunks", [b"6\r\nhello!\r\n", b"5\r\nhello\r\n1\r\n!\r\n"])
+    def test_a_chunked_one_is_counted(self, serve: Serve, chunks: bytes) -> None:
+        served = serve(body_size=5).send(CHUNKED, chunks + b"0\r\n\r\n" + SMUGGLED)
+        assert served.last.events[-1] == "disconnected"
+        assert served.response.status == 413
+        assert len(served.requests) == 1
+
+    def test_each_body_is_counted_anew(self, serve: Serve) -> None:
+        served = serve(ended=answering(), body_size=5)
+        served.send(*[CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"] * 3)
+        assert [response.status for response in served.responses] == [200] * 3
+
+    def test_a_connection_carries_so_many_requests(self, serve: Serve) -> None:
+        served = serve(ended=answering(), connection_requests=3).send(GET, GET * 2, GET)
+        assert [b"connection" in response for response in served.responses] == [False, False, True]
+        assert served.wire.eof

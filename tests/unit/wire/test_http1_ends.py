@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
 
 from daphne_like.testing import RecordedExchange
-from tests.support.http1 import GET, SMUGGLED, Served, answering
+from tests.support.http1 import (
+    GET,
+    GONE,
+    SMUGGLED,
+    Served,
+    answering,
+    expect_clean_end,
+    nothing,
+    seconds_until_it_is_over,
+)
 
 Serve = Callable[..., Served]
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-
-def expect_clean_end(served: Served) -> None:
-    assert served.wire.closed
-    assert not served.wire.aborted
 
 
 class TestHalfClose:
@@ -112,10 +117,14 @@ class TestHalfClose:
         assert served.last.over == "the client closed its side and waited too long"
 
     @pytest.mark.parametrize("head", [POST + b"hel", CHUNKED + b"5\r\nhel"])
-    def test_a_body_that_is_not_whole_is_refused(self, serve: Serve, head: bytes) -> None:
+    def test_a_body_that_is_not_whole_is_refused(
+        self, serve: Serve, head: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
         served = serve().send(head).send_eof()
         assert served.last.events == ["disconnected"]
         assert served.last.over == "the body ended early"
+        assert [line.levelno for line in caplog.records] == [logging.INFO], "it has just left"
         assert served.response.status == 400
         expect_clean_end(served)
 
@@ -148,90 +157,26 @@ class TestLostConnections:
         assert served.last.events == ["body_ended"]
 
 
-class TestTime:
-    def test_a_client_that_sends_nothing_is_let_go(self, serve: Serve) -> None:
-        served = serve(head_timeout=30)
-        served.wait(29)
-        assert not served.wire.closed
-        served.wait(1)
-        assert served.raw == b""
-        expect_clean_end(served)
-
-    @pytest.mark.parametrize("before", [b"", GET])
-    def test_a_head_that_takes_too_long_is_answered_408(
-        self, serve: Serve, caplog: pytest.LogCaptureFixture, before: bytes
+class TestSlowReaders:
+    def test_of_a_foreign_transport_only_what_is_taken_whole_counts(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        served = serve(ended=answering(), head_timeout=30, keep_alive=75).send(before + b"G")
-        for at in range(1, 4):
-            served.wait(9)
-            served.send(GET[at : at + 1])
-        served.wait(3)
-        assert served.responses[-1].status == 408
-        assert len(caplog.messages) == 1
-
-    def test_a_head_that_came_in_parts_is_forgotten_with_its_end(self, serve: Serve) -> None:
-        served = serve(ended=answering()).send(GET[:9], GET[9:])
-        served.wait(75)
-        assert len(served.responses) == 1
-        expect_clean_end(served)
-
-    def test_empty_lines_do_not_gain_time(self, serve: Serve) -> None:
-        served = serve(head_timeout=30)
-        for piece in (b"\r", b"\n", b"\r\n"):
-            served.wait(9)
-            served.send(piece)
-        served.wait(3)
-        assert served.raw == b""
-        expect_clean_end(served)
-
-    def test_a_connection_without_a_next_request_is_closed(self, serve: Serve) -> None:
-        served = serve(ended=answering(), keep_alive=75).send(GET)
-        served.wait(74)
-        served.send(GET)
-        served.wait(74)
-        assert not served.wire.closed
-        served.wait(1)
-        assert len(served.responses) == 2
-        expect_clean_end(served)
-
-    def test_an_empty_line_behind_a_request_is_no_next_one(self, serve: Serve) -> None:
-        served = serve(keep_alive=75).send(GET + b"\r\n")
-        served.last.answer()
-        served.wait(74)
-        assert not served.wire.closed
-        served.wait(1)
-        expect_clean_end(served)
-
-    def test_a_last_response_may_be_read_slowly(self, serve: Serve) -> None:
-        served = serve(ended=answering(b"x" * 1000), write_budget=100)
+        monkeypatch.delattr("daphne_like.testing.memory.MemoryWire.unsent")
+        served = serve(write_budget=100, write_timeout=60)
         served.wire.stop_reading()
-        served.send(CLOSE).wait(3600)
+        served.send(GET).last.start(b"x" * 200)
+        served.wait(59)
+        served.wire.read(100)
+        served.wait(1)
+        assert served.last.events[-1] == GONE
+
+    def test_a_body_is_waited_for_again_when_the_response_is_taken(self, serve: Serve) -> None:
+        served = serve(write_budget=100, write_timeout=60, body_timeout=30)
+        served.wire.stop_reading()
+        served.send(POST).last.start(b"x" * 200)
+        assert seconds_until_it_is_over(served, nothing, 59) == 59
         served.wire.read()
-        served.turn()
-        assert len(served.response.body) == 1000
-        expect_clean_end(served)
-
-    def test_an_exchange_has_all_the_time_that_there_is(self, serve: Serve) -> None:
-        served = serve(http_timeout=None).send(GET + GET)
-        for _ in range(2):
-            served.wait(3600)
-            assert served.last.events == ["body_ended"]
-            served.last.answer()
-        assert len(served.responses) == 2
-
-    def test_unless_it_is_limited(self, serve: Serve) -> None:
-        served = serve(http_timeout=5).send(GET)
-        served.wait(5)
-        assert served.last.events == ["body_ended", "timed_out"]
-        served.last.answer(status=503)
-        assert served.response.status == 503
-
-    def test_the_limit_is_for_each_exchange(self, serve: Serve) -> None:
-        served = serve(http_timeout=5)
-        for _ in range(3):
-            served.send(GET).wait(4)
-            served.last.answer()
-        assert [exchange.events for exchange in served.open.exchanges] == [["body_ended"]] * 3
+        assert seconds_until_it_is_over(served, nothing) == 30
 
 
 class TestLingering:
@@ -252,7 +197,10 @@ class TestLingering:
     def test_a_slow_client_gets_the_response_before_time_counts(self, serve: Serve) -> None:
         served = serve(opened=answering(b"x" * 1000), write_budget=100, linger=5, discard_size=0)
         served.wire.stop_reading()
-        served.send(POST + b"hel").wait(3600)
+        served.send(POST + b"hel")
+        for _ in range(100):
+            served.wait(59)
+            served.wire.read(5)
         assert not served.wire.eof
         served.wire.read()
         assert served.wire.eof

@@ -267,6 +267,10 @@ class TestTargets:
     def test_another_form_is_refused(self, form: bytes) -> None:
         assert status_of(line=b"GET " + form + b" HTTP/1.1") == 400
 
+    def test_a_body_that_is_too_large_is_refused_with_413(self) -> None:
+        assert status_of(b"Content-Length: 6", body_size=5) == 413
+        assert accepts(b"Content-Length: 5", body_size=5)
+
     def test_connect_is_refused_with_501(self) -> None:
         assert status_of(line=b"CONNECT a:80 HTTP/1.1") == 501
 

@@ -13,8 +13,9 @@ from daphne_like.wire.shared import DefaultFields, Shared, address_of, peer_name
 class FakeConnection:
     """A connection as the server sees it when it stops; it closes when it is told."""
 
-    def __init__(self, shared: Shared, *, busy: bool = False) -> None:
+    def __init__(self, shared: Shared, *, busy: bool = False, host: str | None = None) -> None:
         self.shared = shared
+        self.client = None if host is None else (host, 5000)
         self.busy = busy
         self.told: list[str] = []
         shared.opened(self)
@@ -34,13 +35,6 @@ def shared() -> Shared:
 
 
 class TestDefaultFields:
-    def test_date_is_the_standards_and_server_what_is_given(self) -> None:
-        defaults = DefaultFields(b"us", now=lambda: 784111777.9)
-        assert defaults.fields() == [
-            (b"date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
-            (b"server", b"us"),
-        ]
-
     def test_nothing_is_added_where_nothing_is_wanted(self) -> None:
         assert DefaultFields(None, False).fields() == []
         assert DefaultFields(None, False).lines() == b""
@@ -126,3 +120,36 @@ class TestAddresses:
         assert peer_name(("2001:db8::1", 50000)) == "[2001:db8::1]:50000"
         assert peer_name(("/run/x.sock", None)) == "/run/x.sock"
         assert peer_name(None) == "a Unix socket"
+
+
+class TestCrowds:
+    def test_it_is_told_when_there_are_too_many_and_when_there_is_room_again(self) -> None:
+        told: list[bool] = []
+        ours = Shared(RecordingOpen(), Clock(), Limits(connections=2), DefaultFields())
+        ours.crowded = told.append
+        # The loop may have accepted more before it was told.
+        connections = [FakeConnection(ours) for _ in range(4)]
+        assert told == [True]
+        for connection in connections:
+            ours.closed(connection)
+        assert told == [True, False]
+
+    def test_without_a_limit_nobody_is_told(self) -> None:
+        ours = Shared(RecordingOpen(), Clock(), Limits(connections=0), DefaultFields())
+        ours.closed(FakeConnection(ours))
+        assert ours.connections == set()
+
+    def test_it_counts_the_connections_of_each_client(self) -> None:
+        ours = shared()
+        connections = [FakeConnection(ours, host=host) for host in ("a", "a", "b", None)]
+        assert ours.clients == {"a": 2, "b": 1}
+        for connection in connections[1:]:
+            ours.closed(connection)
+        assert ours.clients == {"a": 1}
+        ours.closed(connections[0])
+        assert not ours.clients
+
+    def test_and_nobody_needs_to_listen(self) -> None:
+        ours = Shared(RecordingOpen(), Clock(), Limits(connections=1), DefaultFields())
+        ours.closed(FakeConnection(ours))
+        assert ours.connections == set()

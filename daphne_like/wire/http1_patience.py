@@ -1,0 +1,120 @@
+"""How long an HTTP/1 connection waits for its client, and what becomes of it afterwards.
+
+Two deadlines and no more: one for the phase that the connection is in, one for the progress
+that the client owes while a request is served. Both are moved by writing a number. This
+module must not know how anything is read or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Exchange
+from daphne_like.limits import Deadline
+from daphne_like.wire.shared import Shared
+
+
+class Phase(IntEnum):
+    """What the next byte from the client belongs to."""
+
+    HEAD = 0
+    COUNTED = 1
+    """A body whose Content-Length is known."""
+    CHUNKED = 2
+    AHEAD = 3
+    """The request is whole, its response is not: what comes now waits."""
+    DROPPED = 4
+    """The connection is ending: what comes now is thrown away."""
+
+
+BODY = frozenset((Phase.COUNTED, Phase.CHUNKED))
+
+
+class Patience:
+    """The deadlines of one connection, and what happens when they have passed."""
+
+    _shared: Shared
+    _exchange: Exchange | None
+    _phase: Phase
+    _deadline: Deadline
+    _patience: Deadline
+    _unsent: Callable[[], int]
+    full: bool
+    _responding: bool
+    _head_sent: bool
+    _head_begun: bool
+    _continue_due: bool
+    _paused: bool
+    _eof: bool
+
+    _arrived = 0
+    """Bytes of the body that have come."""
+    _counted_from = 0
+    """As many of them had come when the time for the next part began."""
+    _unsent_before = 0
+    """Bytes that waited for the client when the time to take some began."""
+
+    def _deadline_passed(self) -> None:
+        if self._responding:
+            # Without a limit it is the idle time of before, which no longer matters.
+            if self._shared.limits.http_timeout is not None and self._exchange is not None:
+                self._exchange.timed_out()
+        elif self._phase is Phase.HEAD and self._head_begun:
+            self._refuse(RemoteFault(408, "the head took too long"))
+        elif self._phase is Phase.HEAD:
+            self._close()
+        elif self._phase is not Phase.AHEAD:
+            self.abort()
+
+    def _expect_body(self) -> None:
+        """The next part of the body has to come from now on."""
+        self._counted_from = self._arrived
+        self._patience.set(self._shared.limits.body_timeout)
+
+    def _expect_reading(self) -> None:
+        """The client has to take something of what waits for it from now on."""
+        self._unsent_before = self._unsent()
+        self._patience.set(self._shared.limits.write_timeout)
+
+    def _expect_answer(self) -> None:
+        """The client has closed its side: perhaps nobody waits for the answer any more."""
+        self._patience.set(self._shared.limits.half_close_grace)
+
+    def _patience_over(self) -> None:
+        if self.full:
+            self._check_reading()
+        elif self._responding and self._phase in BODY:
+            self._check_body()
+        elif self._responding and self._eof and not self._head_sent:
+            self.cut("the client closed its side and waited too long")
+
+    def _check_reading(self) -> None:
+        if self._unsent() < self._unsent_before:
+            self._expect_reading()
+        else:
+            self.cut("the client takes nothing of the response")
+
+    def _check_body(self) -> None:
+        limits = self._shared.limits
+        came = self._arrived - self._counted_from
+        enough = came > 0 and came >= limits.body_rate * limits.body_timeout
+        # What the server does not read, or has not asked for, cannot come.
+        if enough or self._paused or self._continue_due:
+            self._expect_body()
+        else:
+            self._body_broke(RemoteFault(408, "the body came too slowly"))
+
+    if TYPE_CHECKING:  # What the connection does.
+
+        def abort(self, reason: str = "") -> None: ...
+
+        def cut(self, reason: str) -> None: ...
+
+        def _refuse(self, fault: RemoteFault) -> None: ...
+
+        def _body_broke(self, fault: RemoteFault) -> None: ...
+
+        def _close(self) -> None: ...

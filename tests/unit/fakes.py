@@ -1,0 +1,145 @@
+"""Doubles for what is below the service and the process: reactor, endpoints, ports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial, partialmethod
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ReactorNotRunning
+
+from daphne_like import server
+from daphne_like.config import configure
+from daphne_like.errors import DaphneLikeError
+from daphne_like.server import ASGIService, LoopClock
+from daphne_like.testing import MemoryWire
+from tests.unit.asgi.fakes import run, turn
+
+GET = b"GET /p HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Port:
+    open = True
+    paused = False
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", self.number)
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def stopListening(self) -> Deferred[None] | None:
+        self.open = False
+        return None
+
+
+class House:
+    """A service with doubles for what is below it: its reactor, its endpoints, their ports."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, call: Any = None, **options: Any) -> None:
+        monkeypatch.setattr(server, "endpoints", self)
+        self.asked: list[tuple[Any, ...]] = []
+        self.ports: list[Port] = []
+        self.listening: Callable[[Port], Deferred[Any]] = succeed
+        self.failures: list[DaphneLikeError] = []
+        self.config = configure({"demo": True, "verbosity": 0, "lifespan": "off", **options})
+        failed = self.failures.append
+        self.service = ASGIService(self.config, self, application=call, failed=failed, way_out="!")
+
+    def callLater(self, delay: float, call: Any) -> None:
+        """As the reactor, whose timers come late."""
+        asyncio.get_running_loop().call_later(delay + 0.001, call)
+
+    def _endpoint(self, kind: str, reactor: Any, *given: Any) -> House:
+        *address, limits = given
+        assert (reactor, limits) == (self, self.config.limits)
+        self.asked.append((kind, *address))
+        return self
+
+    tcp = partialmethod(_endpoint, "tcp")
+    unix = partialmethod(_endpoint, "unix")
+    inherited = partialmethod(_endpoint, "inherited")
+    from_string = partialmethod(_endpoint, "string")
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        self.factory = factory
+        self.ports.append(Port(len(self.ports)))
+        return self.listening(self.ports[-1])
+
+    def connect(self, data: bytes = GET, *, reading: bool = True) -> MemoryWire:
+        clock = LoopClock(asyncio.get_running_loop())
+        wire = MemoryWire(self.factory.buildProtocol(None), clock)
+        if not reading:
+            wire.stop_reading()
+        wire.send(data)
+        return wire
+
+    async def get(self, data: bytes = GET) -> str:
+        wire = self.connect(data)
+        await turn()
+        wire.vanish()
+        return wire.received.decode()
+
+    async def stopped(self) -> float:
+        """Stop the service; the seconds that it took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self.service.stopService().asFuture(loop)
+        return loop.time() - began
+
+
+def serving(at: House, main: Callable[[House], Awaitable[Any]] | None = None) -> Any:
+    """Start, do `main`, stop; the result of `main`."""
+
+    async def whole() -> Any:
+        at.service.startService()
+        await asyncio.sleep(5)
+        result = await main(at) if main else None
+        await at.stopped()
+        return result
+
+    return run(whole())
+
+
+class Reactor:
+    """A reactor that runs what it was given, and nothing else."""
+
+    stopping = threadsafe = False
+
+    def __init__(self, begins: Callable[[], object] = int) -> None:
+        self.begins = begins
+        self._calls: list[Callable[[], object]] = []
+        self._triggers: dict[tuple[str, str], Callable[[], object]] = {}
+
+    def addSystemEventTrigger(self, phase: str, event: str, call: Any) -> None:  # noqa: N802
+        self._triggers[phase, event] = call
+
+    def callWhenRunning(self, call: Any, *arguments: Any) -> None:  # noqa: N802
+        self._calls.append(partial(call, *arguments))
+
+    def callFromThread(self, call: Any) -> None:  # noqa: N802
+        self.threadsafe = True
+        call()
+        self.threadsafe = False
+
+    def run(self) -> None:
+        self.begins()
+        for call in self._calls:
+            call()
+
+    def stop(self) -> None:
+        assert self.threadsafe
+        if self.stopping:
+            raise ReactorNotRunning
+        self.stopping = True
+        self._triggers["before", "shutdown"]()

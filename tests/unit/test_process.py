@@ -1,0 +1,374 @@
+"""What concerns the process: loop, reactor, threads, signals, log, and how it ends.
+
+The real ones belong to the test runner: each test gets doubles of those it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import logging
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import twisted.internet
+import twisted.logger
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+
+from daphne_like import process
+from daphne_like.config import LOG_FORMAT
+from daphne_like.errors import ConfigError
+from tests.unit.asgi.fakes import TimelessLoop
+from tests.unit.fakes import Reactor
+
+REACTOR = "twisted.internet.reactor"
+
+# --- The loop ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "platform", "uvloop", "made"),
+    [
+        ("auto", "linux", True, "uvloop's"),
+        ("uvloop", "linux", True, "uvloop's"),
+        ("asyncio", "linux", True, "the platform's"),
+        ("auto", "linux", False, "the platform's"),
+        ("auto", "win32", False, "a selector's"),
+    ],
+)
+def test_the_loop_is_the_one_asked_for_or_the_best_that_twisted_can_use(
+    monkeypatch, kind, platform, uvloop, made
+) -> None:
+    theirs = types.SimpleNamespace(new_event_loop=lambda: "uvloop's")
+    monkeypatch.setitem(sys.modules, "uvloop", theirs if uvloop else None)
+    monkeypatch.setattr(process.asyncio, "new_event_loop", lambda: "the platform's")
+    monkeypatch.setattr(process.asyncio, "SelectorEventLoop", lambda: "a selector's")
+    monkeypatch.setattr(sys, "platform", platform)
+    assert process.new_loop(kind) == made
+
+
+def test_uvloop_is_missed_where_it_was_asked_for(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with pytest.raises(ConfigError, match="--loop uvloop: it is not installed; pip install uvloop"):
+        process.new_loop("uvloop")
+
+
+# --- The reactor ------------------------------------------------------------------------------
+
+
+class Installation:
+    """Stands for Twisted's asyncio reactor and the loop below it: what was installed on what."""
+
+    current = loop = executor = openssl = None
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def new_loop(self, kind: str) -> Installation:
+        self.kinds.append(kind)
+        return self
+
+    def set_default_executor(self, executor: Any) -> None:
+        self.executor = executor
+
+    def install(self, loop: Any) -> None:
+        self.loop = loop
+        self.openssl = sys.modules.get("OpenSSL", "to be found")
+        sys.modules[REACTOR] = "the reactor"  # type: ignore[assignment]
+
+
+@pytest.fixture
+def installation(monkeypatch: pytest.MonkeyPatch) -> Installation:
+    made = Installation()
+    for name in (REACTOR, "OpenSSL"):
+        # Put there first, so that it is taken away at the end, whatever the test leaves.
+        monkeypatch.setitem(sys.modules, name, None)
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(twisted.internet, "asyncioreactor", made)
+    monkeypatch.setattr(process, "new_loop", made.new_loop)
+    monkeypatch.setattr(process.asyncio, "set_event_loop", partial(setattr, made, "current"))
+    monkeypatch.delenv("ASGI_THREADS", raising=False)
+    return made
+
+
+def test_the_reactor_is_installed_on_a_new_loop_which_is_the_current_one(installation) -> None:
+    assert process.install_reactor("asyncio") == "the reactor"
+    assert installation.kinds == ["asyncio"]
+    assert installation.loop is installation.current is installation
+    assert installation.executor is None
+
+
+@pytest.mark.parametrize(
+    ("tls", "before", "found"),
+    [(False, {}, None), (True, {}, "to be found"), (False, {"OpenSSL": "loaded"}, "loaded")],
+)
+def test_openssl_is_hidden_unless_needed_or_there(installation, tls, before, found) -> None:
+    sys.modules.update(before)
+    process.install_reactor(tls=tls)
+    assert installation.openssl == found
+    assert sys.modules.get("OpenSSL", "to be found") == before.get("OpenSSL", "to be found")
+
+
+def test_openssl_is_back_where_no_reactor_could_be_installed(installation, monkeypatch) -> None:
+    monkeypatch.setattr(installation, "install", lambda loop: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        process.install_reactor()
+    assert "OpenSSL" not in sys.modules
+
+
+def test_an_asyncio_reactor_that_is_there_is_taken_as_it_is(installation) -> None:
+    there = object.__new__(AsyncioSelectorReactor)
+    sys.modules[REACTOR] = there  # type: ignore[assignment]
+    assert process.install_reactor() is there
+    assert installation.loop is None
+
+
+def test_any_other_reactor_is_refused_by_its_name_and_stays(installation) -> None:
+    there = type("SelectReactor", (), {"__module__": "twisted.internet.selectreactor"})()
+    sys.modules[REACTOR] = there
+    with pytest.raises(ConfigError) as refusal:
+        process.install_reactor()
+    assert "The reactor twisted.internet.selectreactor.SelectReactor is" in str(refusal.value)
+    assert "twistd --reactor=asyncio" in str(refusal.value)
+    assert sys.modules[REACTOR] is there
+    assert installation.loop is None
+
+
+@pytest.mark.parametrize(("text", "threads"), [("", None), ("1", 1), ("12", 12)])
+def test_the_environment_says_how_many_threads(installation, monkeypatch, text, threads) -> None:
+    monkeypatch.setenv("ASGI_THREADS", text)
+    monkeypatch.setattr(process, "ThreadPoolExecutor", lambda max_workers: max_workers)
+    process.install_reactor()
+    assert installation.executor == threads
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", " 4"])
+def test_what_is_no_number_of_threads_is_refused_first(installation, monkeypatch, text) -> None:
+    monkeypatch.setenv("ASGI_THREADS", text)
+    with pytest.raises(ConfigError, match=r"ASGI_THREADS=.* is not a number of threads"):
+        process.install_reactor()
+    assert installation.kinds == []
+
+
+# --- The log ----------------------------------------------------------------------------------
+
+NAMES = ("daphne_like", "asyncio", "twisted")
+
+
+@contextmanager
+def unwatched() -> Iterator[logging.Logger]:
+    """Loggers as in a process that has set up none; a test has handlers on the root logger."""
+    loggers = [logging.getLogger(name) for name in (None, *NAMES)]
+    before = [(logger, logger.handlers, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.handlers = []
+    try:
+        yield loggers[0]
+    finally:
+        for logger, handlers, level in before:
+            logger.handlers = handlers
+            logger.setLevel(level)
+
+
+def say_everything() -> None:
+    for name in NAMES:
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+            logging.getLogger(f"{name}.part").log(level, "said")
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "counts"), [(0, [1, 1, 1]), (1, [2, 1, 1]), (2, [3, 1, 1]), (3, [3, 3, 1])]
+)
+def test_each_verbosity_shows_a_level_more(capsys, verbosity, counts) -> None:
+    with unwatched():
+        process.set_up_logging(verbosity, "%(name)s %(levelname)s")
+        say_everything()
+    lines = capsys.readouterr().err.splitlines()
+    assert [sum(line.startswith(name) for line in lines) for name in NAMES] == counts
+    assert "daphne_like.part WARNING" in lines
+
+
+def test_the_log_of_an_operator_gets_every_line_instead_of_ours(capsys) -> None:
+    theirs = io.StringIO()
+    with unwatched() as root:
+        process.set_up_logging(1, LOG_FORMAT)
+        assert root.handlers == []
+        logging.getLogger("daphne_like").info("ours")
+        root.addHandler(logging.StreamHandler(theirs))
+        logging.getLogger("daphne_like").info("theirs")
+    assert theirs.getvalue() == "theirs\n"
+    assert capsys.readouterr().err.endswith(" INFO     ours\n")
+
+
+@pytest.mark.parametrize("text", ["no field", "%(nobody)s", "%(lineno)q", "%(message)d"])
+def test_a_format_that_cannot_be_used_is_refused(text) -> None:
+    with unwatched():
+        with pytest.raises(ConfigError, match=r"--log-fmt '.*': .*\.") as refusal:
+            process.set_up_logging(1, text)
+        assert text in str(refusal.value)
+        assert logging.getLogger("daphne_like").handlers == []
+
+
+def test_our_log_reaches_twisteds_under_its_names_and_levels() -> None:
+    events: list[dict[str, Any]] = []
+    with unwatched():
+        process.log_to_twisted(1)
+        twisted.logger.globalLogPublisher.addObserver(events.append)
+        say_everything()
+        logging.getLogger("daphne_like").log(logging.INFO + 5, "between")
+        logging.getLogger("daphne_like").error("a {brace} of %d", 2)
+        logging.getLogger("daphne_like").critical("over")
+        twisted.logger.globalLogPublisher.removeObserver(events.append)
+    show = twisted.logger.formatEvent
+    assert [(e["log_namespace"], e["log_level"].name, show(e)) for e in events] == [
+        ("daphne_like.part", "info", "said"),
+        ("daphne_like.part", "warn", "said"),
+        ("asyncio.part", "warn", "said"),
+        ("daphne_like", "info", "between"),
+        ("daphne_like", "error", "a {brace} of 2"),
+        ("daphne_like", "critical", "over"),
+    ]
+
+
+def test_twisteds_log_reaches_ours_and_standard_output_stays(monkeypatch, caplog) -> None:
+    publisher, stdio = twisted.logger.LogPublisher(), types.SimpleNamespace(stdout=1, stderr=2)
+    module = types.SimpleNamespace(showwarning=None)
+    begun = twisted.logger.LogBeginner(publisher, io.StringIO(), stdio, module)
+    monkeypatch.setattr(twisted.logger, "globalLogBeginner", begun)
+    log = twisted.logger.Logger("anywhere", observer=publisher)
+    log.error("before")
+    process.bridge_twisted_log()
+    log.error("after")
+    told = [(record.name, record.getMessage()) for record in caplog.records]
+    assert told == [("twisted", "before"), ("twisted", "after")]
+    assert (stdio.stdout, stdio.stderr) == (1, 2)
+
+
+# --- From start to end ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> dict[int, Any]:
+    """The process's signal handlers."""
+    table: dict[int, Any] = {}
+    monkeypatch.setattr(process.signal, "signal", table.__setitem__)
+    return table
+
+
+@pytest.fixture
+def loop(handlers: dict[int, Any]) -> Iterator[TimelessLoop]:
+    """A current event loop, which is to be closed at the end."""
+    made = TimelessLoop()
+    asyncio.set_event_loop(made)
+    yield made
+    asyncio.set_event_loop(None)
+    assert made.is_closed()
+
+
+@pytest.mark.usefixtures("loop")
+@pytest.mark.parametrize("early", [0, 1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_runs_until_a_signal_and_a_second_one_forces(handlers, number, early) -> None:
+    def begins() -> None:
+        for _ in range(early):
+            handlers[number](number, None)
+        handlers.clear()  # As Twisted does, which takes SIGTERM for itself.
+
+    def start() -> None:
+        events.append("start")
+        for _ in range(3 - early):
+            handlers[number](number, None)
+
+    events: list[str] = []
+    reactor = Reactor(begins)
+    process.run(reactor, start, lambda: events.append("stop"), lambda: events.append("force"))
+    told = ["stop", "force", "force"]
+    assert events == [*told[:early], "start", *told[early:]]
+    assert set(handlers.values()) == {signal.SIG_DFL}
+
+
+def ended_with(loop: TimelessLoop, left: Any) -> float:
+    """The seconds that the end of a process takes in which `left` was left running."""
+    loop.create_task(left)
+    loop.run_until_complete(asyncio.sleep(0))
+    began = loop.time()
+    process.run(Reactor(), int, int, int)
+    return loop.time() - began
+
+
+def test_what_is_left_running_is_cancelled_and_may_clean_up(loop) -> None:
+    events: list[str] = []
+
+    async def numbers() -> Any:
+        try:
+            yield 1
+        finally:
+            events.append("generator closed")
+
+    async def left() -> None:
+        kept.append(numbers())
+        await anext(kept[0])
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0.5)
+            events.append("task ended")
+
+    kept: list[Any] = []
+    assert ended_with(loop, left()) == 0.5
+    assert events == ["task ended", "generator closed"]
+
+
+def test_what_does_not_end_is_waited_for_a_second_and_left_without_a_word(loop, caplog) -> None:
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                continue
+
+    assert ended_with(loop, stubborn()) == 1
+    gc.collect()
+    assert caplog.records == []
+
+
+# --- The exit status --------------------------------------------------------------------------
+
+
+def test_a_status_is_kept_for_the_exit_and_nothing_printed_is_lost(monkeypatch) -> None:
+    exits: list[int] = []
+    at_exit: list[Any] = []
+    monkeypatch.setattr(process.os, "_exit", exits.append)
+    monkeypatch.setattr(process.atexit, "register", lambda *call: at_exit.append(call))
+    process.exit_with(3)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written))
+    sys.stdout.write("last words")
+    assert exits == []
+    [(call, *arguments)] = at_exit
+    call(*arguments)
+    assert exits == [3]
+    assert written.getvalue() == b"last words"
+
+
+def test_a_process_that_does_not_end_in_time_is_left(monkeypatch, caplog) -> None:
+    exits: list[int] = []
+    started: list[threading.Timer] = []
+    monkeypatch.setattr(process.os, "_exit", exits.append)
+    monkeypatch.setattr(threading.Timer, "start", lambda *timer: started.extend(timer))
+    process.leave(3, 10)
+    [timer] = started
+    assert timer.interval == 10
+    assert timer.daemon, "one that ends in time does not wait for it"
+    assert exits == []
+    timer.function(*timer.args)
+    assert exits == [3]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

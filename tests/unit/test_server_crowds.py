@@ -1,0 +1,119 @@
+"""The service when too many come, and when its ports do not close as they should."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail
+
+from daphne_like import server
+from daphne_like.server import LoopClock
+from daphne_like.testing import MemoryWire
+from tests.unit.asgi.fakes import body, sending, start, turn
+from tests.unit.fakes import GET, House, Port, serving
+
+OTHER = IPv4Address("TCP", "192.0.2.9", 1)
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
+    return lambda *given, **options: House(monkeypatch, *given, **options)
+
+
+async def hello(scope, receive, send) -> None:
+    await sending(start(), body(b"hello"))(scope, receive, send)
+
+
+async def slow(scope, receive, send) -> None:
+    await asyncio.sleep(1)
+    await hello(scope, receive, send)
+
+
+def test_more_requests_than_may_run_are_answered_503(house, caplog):
+    async def main(at: House) -> list[bytes]:
+        wires = [at.connect() for _ in range(3)]
+        await asyncio.sleep(2)
+        wires.append(at.connect())
+        await asyncio.sleep(2)
+        return [bytes(wire.received[9:12]) for wire in wires]
+
+    assert serving(house(slow, concurrency=2), main) == [b"200", b"200", b"503", b"200"]
+    assert caplog.messages == ["Answered 503 to 1, with 2 requests running"]
+
+
+@pytest.mark.parametrize(("given", "files", "most"), [(2, 9, 2), (0, 2, 2)])
+def test_while_there_are_too_many_connections_no_port_accepts(
+    house, caplog, monkeypatch, given, files, most
+):
+    async def main(at: House) -> None:
+        wires = [at.connect(b"") for _ in range(most - 1)]
+        assert [port.paused for port in at.ports] == [False, False]
+        wires.append(at.connect(b""))
+        assert [port.paused for port in at.ports] == [True, True]
+        wires[0].vanish()
+        assert [port.paused for port in at.ports] == [False, False]
+
+    monkeypatch.setattr(server, "room_for_connections", lambda: files)
+    serving(house(hello, endpoints=("tcp:0", "tcp:1"), connections=given), main)
+    assert caplog.messages == ["2 connections: more have to wait"]
+
+
+def test_one_client_has_so_many_connections_and_no_more(house, caplog):
+    async def main(at: House) -> None:
+        clock = LoopClock(asyncio.get_running_loop())
+        here = IPv4Address("TCP", "192.0.2.1", 50000)
+        wires = [MemoryWire(at.factory.buildProtocol(here), clock, peer=here) for _ in range(2)]
+        assert [at.factory.buildProtocol(here) for _ in range(3)] == [None] * 3
+        assert at.factory.buildProtocol(OTHER) is not None
+        assert at.factory.buildProtocol(UNIXAddress(None)) is not None
+        wires[0].vanish()
+        assert at.factory.buildProtocol(here) is not None
+        wires[1].vanish()
+
+    serving(house(hello, client_connections=2), main)
+    assert caplog.messages == ["Closed 1 connections of clients that have 2 already"]
+
+
+def test_all_ports_close_before_any_is_waited_for(house):
+    closing: list[Deferred[None]] = []
+
+    def stop_listening(port: Port) -> Deferred[None]:
+        port.open = False
+        closing.append(Deferred())
+        return closing[-1]
+
+    async def main(at: House) -> None:
+        for port in at.ports:
+            port.stopListening = lambda port=port: stop_listening(port)
+        stopping = asyncio.ensure_future(at.stopped())
+        await turn()
+        assert [port.open for port in at.ports] == [False, False]
+        for each in closing:
+            each.callback(None)
+        await stopping
+
+    serving(house(hello, endpoints=("tcp:0", "tcp:1")), main)
+
+
+@pytest.mark.parametrize("how", [lambda: fail(OSError("stuck")), lambda: 1 / 0])
+def test_a_port_that_does_not_close_stops_nothing_else(house, caplog, how: Any):
+    async def main(at: House) -> list[bool]:
+        at.ports[0].stopListening = how
+        other, wire = at.ports[1], at.connect(GET)
+        await at.stopped()
+        return [other.open, wire.closed]
+
+    assert serving(house(hello, endpoints=("tcp:0", "tcp:1")), main) == [False, True]
+    assert caplog.messages == ["A port did not close cleanly:"]
+    assert caplog.records[0].levelno == logging.ERROR
+
+
+def test_a_stop_that_fails_is_told_and_still_over(house, caplog, monkeypatch):
+    monkeypatch.setattr(server.Application, "drain", lambda self, seconds: 1 / 0)
+    serving(house(hello))
+    assert caplog.messages == ["The server did not stop cleanly:"]
