@@ -147,8 +147,11 @@ class Stream(Protocol):
     def send_body(self, data: bytes) -> None:
         """Send one piece of the body."""
 
-    def end(self) -> None:
-        """The response is complete."""
+    def end(self, trailers: Fields | tuple[()] = ()) -> None:
+        """The response is complete; `trailers` are sent where ``supports`` names them."""
+
+    def send_hints(self, fields: Fields) -> None:
+        """Send what the client may fetch while it waits for the head."""
 
     def abort(self, reason: str) -> None:
         """Break the stream off so that the peer can tell that the response is not whole."""

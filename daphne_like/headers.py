@@ -29,16 +29,18 @@ _good_hosts: set[bytes] = set()
 
 
 class Framing(NamedTuple):
-    """What the head says about the bytes that follow it.
+    """What the head says about the bytes that follow it, both ways.
 
     ``length`` is the body's size, ``None`` for a chunked body; ``keep_alive`` whether the
-    client would use the connection again; ``expect`` whether it waits for a 100.
+    client would use the connection again; ``expect`` whether it waits for a 100;
+    ``trailers`` whether it reads them (RFC 9110, section 10.1.4).
     """
 
     length: int | None
     keep_alive: bool
     expect: bool
     upgrade: str | None
+    trailers: bool = False
 
 
 _FRAMING_NAMES = frozenset(
@@ -48,6 +50,7 @@ _FRAMING_NAMES = frozenset(
         b"transfer-encoding",
         b"connection",
         b"expect",
+        b"te",
         b"upgrade",
     )
 )
@@ -87,6 +90,7 @@ def judge_request(headers: Fields, http_version: str) -> tuple[bytes, Framing]:
         _keeps_alive(tokens, http_version),
         _expects(said.get(b"expect"), http_version),
         _upgrade_of(found, tokens, http_version),
+        http_version == "1.1" and b"trailers" in _tokens_of(found, b"te"),
     )
 
 
@@ -283,6 +287,36 @@ def _checked(raw: Iterable[bytes]) -> Field:
     if _BAD_VALUE.search(value) is not None:
         raise BadField(f"header {name!r} has a control character in its value")
     return name, value
+
+
+_NOT_IN_TRAILERS = _SERVER_OWNED | frozenset(
+    (
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"host",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+    )
+)
+"""Fields of framing, routing and authentication (RFC 9110, section 6.5.1)."""
+
+
+def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+    """Judge what an application wants to send behind a body; raises :class:`BadField`."""
+    judged = [_checked(raw) for raw in fields]
+    for name, _ in judged:
+        if name.lower() in _NOT_IN_TRAILERS:
+            raise BadField(f"header {name!r} may not be a trailer")
+    return judged
+
+
+def hint_fields(links: Iterable[bytes]) -> Fields:
+    """The ``Link`` fields of early hints (RFC 8297); raises :class:`BadField`."""
+    return [_checked((b"link", link)) for link in links]
 
 
 def _judge_special(head: ResponseHead, name: bytes, field: Field) -> None:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from daphne_like.asgi.http import HTTPExchange
+from daphne_like.asgi.http_send import SendSide
 from daphne_like.asgi.scope import Message, Scope
 from daphne_like.exchange import Observer, Request, Stream
 from daphne_like.limits import Limits
@@ -47,7 +48,7 @@ class Application:
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
         self.live: set[HTTPExchange] = set()
-        self._held: list[HTTPExchange] = []
+        self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
         # Taken here, so that a pipelined request does not see what its predecessor left.
         self._context = contextvars.copy_context()
@@ -59,7 +60,7 @@ class Application:
         exchange.task = _start_task(exchange.run(), loop=self.loop, context=self._context.copy())
         return exchange
 
-    def hold(self, exchange: HTTPExchange) -> None:
+    def hold(self, exchange: SendSide) -> None:
         """Flush the exchange's head on the loop's next turn, if no body has come by then."""
         if not self._held:
             self.loop.call_soon(self._flush_held)

@@ -25,12 +25,14 @@ class State(StrEnum):
     HEADED = "HEADED"
     """The head is held back."""
     STREAMING = "STREAMING"
+    TRAILERS = "TRAILERS"
+    """The body is complete, its trailers are not."""
     DONE = "DONE"
     GONE = "GONE"
     """The client has left."""
 
 
-OPEN = frozenset((State.IDLE, State.HEADED, State.STREAMING))
+OPEN = frozenset((State.IDLE, State.HEADED, State.STREAMING, State.TRAILERS))
 """The response is not over, and its client is there."""
 
 

@@ -37,8 +37,10 @@ def http_scope(
         "headers": request.headers,
         "client": request.client,
         "server": request.server,
-        "extensions": {name: {} for name in supports} if supports else {},
+        "extensions": {},
     }
+    for name in supports:
+        scope["extensions"][name] = {}
     if state is not None:
         scope["state"] = state.copy()
     return scope

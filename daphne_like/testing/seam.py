@@ -31,6 +31,8 @@ class FakeStream:
         self.full = False
         self.head: ResponseHead | None = None
         self.body = b""
+        self.hints: Fields = []
+        self.trailers: Fields = []
         self.outcome: str | None = None
         self.reason: str | None = None
         self.wants = 0
@@ -54,9 +56,16 @@ class FakeStream:
             raise SeamBroken("a body where none may be")
         self.body += data
 
-    def end(self) -> None:
+    def end(self, trailers: Fields | tuple[()] = ()) -> None:
         self._must_be_headed()
+        self.trailers = list(trailers)
         self.outcome = "complete"
+
+    def send_hints(self, fields: Fields) -> None:
+        self._must_be_open()
+        if self.head is not None:
+            raise SeamBroken("hints after the head")
+        self.hints += fields
 
     def abort(self, reason: str) -> None:
         self._must_be_open()

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -105,12 +104,19 @@ def from_string(reactor: Any, text: str, limits: Limits) -> IStreamServerEndpoin
     make = _NATIVE.get(name.lower())
     try:
         if make is None:
-            endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
-            return endpoint
+            return _twisteds(reactor, text)
         arguments = inspect.signature(make).bind(reactor, limits, *positional, **named)
         return make(*arguments.args, **arguments.kwargs)
     except Exception as error:
         raise ConfigError(f"Bad endpoint {text!r}: {error}.") from None
+
+
+def _twisteds(reactor: Any, text: str) -> IStreamServerEndpoint:
+    # Twisted's endpoints load pyOpenSSL, 13 MB: only who asks for one of them pays.
+    from twisted.internet.endpoints import serverFromString
+
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    return endpoint
 
 
 # The arguments of the strings are these functions': so are their names and defaults, and

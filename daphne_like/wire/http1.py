@@ -22,7 +22,7 @@ from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
-from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.http1_response import HINTS, HINTS_AND_TRAILERS, NOTHING, ResponseSide
 from daphne_like.wire.shared import Shared, address_of, peer_name
 
 _logger = logging.getLogger("daphne_like.http")
@@ -77,6 +77,10 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._keep_alive = framing.keep_alive and self._left != 0
         self._continue_due = framing.expect and length != 0
         self._http_1_0 = request.http_version == "1.0"
+        if self._http_1_0:
+            self.supports = NOTHING
+        else:
+            self.supports = HINTS_AND_TRAILERS if framing.trailers else HINTS
         self._head_sent = self._chunked = False
         self._remaining = length or 0
         self._phase = _PHASE_AFTER.get(length, _COUNTED)

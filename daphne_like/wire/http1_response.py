@@ -10,7 +10,7 @@ import http
 from collections.abc import Callable, Iterable
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Field, ResponseHead
+from daphne_like.exchange import Field, Fields, ResponseHead
 from daphne_like.wire.shared import Shared
 
 _JOIN_BELOW = 64 * 1024
@@ -21,6 +21,12 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"
+
+
+NOTHING: frozenset[str] = frozenset()
+HINTS = frozenset(("http.response.early_hint",))
+HINTS_AND_TRAILERS = HINTS | {"http.response.trailers"}
+"""What ``supports`` may be: by the client's version, and by what it says in TE."""
 
 
 class _StatusLines(dict[int, bytes]):
@@ -56,10 +62,14 @@ def _encoded(head: ResponseHead) -> bytes:
     return encoded
 
 
+def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
+    return b"".join([first, *[b"%b: %b\r\n" % field for field in fields], b"\r\n"])
+
+
 class ResponseSide:
     """The way out of an HTTP/1 connection: one response at a time."""
 
-    supports: frozenset[str] = frozenset()
+    supports: frozenset[str] = NOTHING
 
     _shared: Shared
     _write: Callable[[bytes], None]
@@ -105,11 +115,15 @@ class ResponseSide:
         else:
             self._write_pieces(pieces)
 
-    def end(self) -> None:
-        """The body is complete."""
+    def end(self, trailers: Fields | tuple[()] = ()) -> None:
+        """The body is complete; trailers go where there are chunks (RFC 9112, section 7.1.2)."""
         if self._chunked:
-            self._write(_LAST_CHUNK)
+            self._write(_lines_of(b"0\r\n", trailers) if trailers else _LAST_CHUNK)
         self._response_over()
+
+    def send_hints(self, fields: Fields) -> None:
+        """Send a 103 with `fields` before the head (RFC 8297)."""
+        self._write(_lines_of(b"HTTP/1.1 103 Early Hints\r\n", fields))
 
     def wanted(self) -> None:
         """The application reads: a client that waits for a 100 gets it (RFC 9110, 10.1.1)."""

@@ -56,6 +56,15 @@ def test_a_unix_socket_of_its_own(loop: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_loaded_that_is_not_used(tmp_path: Path) -> None:
+    """Each of these is megabytes, and Twisted would load them by itself."""
+    path = tmp_path / "own.sock"
+    with Serving("served:modules", "--uds", str(path), "-p", "0", port=False, listens=2) as server:
+        loaded = set(server.get().body.decode().split())
+    assert "twisted.internet.asyncioreactor" in loaded
+    assert not loaded & {"OpenSSL", "cryptography", "autobahn", "twisted.internet.endpoints"}
+
+
 def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "own.sock"
     with socket.socket(socket.AF_UNIX) as stale:

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from daphne_like import headers
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Fields
-from daphne_like.headers import BadField, Framing, host_of, judge_request, response_head, tokens
+from daphne_like.headers import (
+    BadField,
+    Framing,
+    hint_fields,
+    host_of,
+    judge_request,
+    response_head,
+    tokens,
+    trailer_fields,
+)
 
 HOST = (b"host", b"a")
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.ascii_letters + string.digits).encode())
@@ -302,3 +311,45 @@ class TestResponseLengths:
             head = response_head(204, [(name, b"0")], "GET")
             assert head.length is None
             assert head.fields == []
+
+
+class TestExtensions:
+    def test_trailers_are_fields(self) -> None:
+        assert trailer_fields([[b"X-One", b"1"], (b"x-two", b"2")]) == [
+            (b"X-One", b"1"),
+            (b"x-two", b"2"),
+        ]
+
+    @pytest.mark.parametrize(
+        "name", [b"Content-Length", b"transfer-encoding", b"Host", b"Trailer", b"Set-Cookie", b"TE"]
+    )
+    def test_but_not_those_that_come_too_late_there(self, name: bytes) -> None:
+        with pytest.raises(BadField, match="may not be a trailer"):
+            trailer_fields([(name, b"x")])
+
+    def test_nor_those_that_split_a_response(self) -> None:
+        with pytest.raises(BadField, match="control character"):
+            trailer_fields([(b"x", b"a\r\nb: c")])
+
+    def test_hints_are_links(self) -> None:
+        assert hint_fields([b"</a>", b"</b>"]) == [(b"link", b"</a>"), (b"link", b"</b>")]
+        with pytest.raises(BadField, match="control character"):
+            hint_fields([b"</a>\r\nb: c"])
+
+    @pytest.mark.parametrize(
+        ("fields", "version", "reads"),
+        [
+            ([], "1.1", False),
+            ([b"trailers"], "1.1", True),
+            ([b"gzip;q=0.5, Trailers"], "1.1", True),
+            ([b"gzip", b"trailers"], "1.1", True),
+            ([b"gzip"], "1.1", False),
+            ([b"trailers"], "1.0", False),
+        ],
+    )
+    def test_a_client_says_that_it_reads_trailers(
+        self, fields: list[bytes], version: str, reads: bool
+    ) -> None:
+        said = framing(*[(b"te", value) for value in fields], version=version)
+        assert said.trailers is reads
+        assert said.length == 0

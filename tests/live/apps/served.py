@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from typing import Any
 
@@ -47,6 +48,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answers with the request's body, once it is whole: the client decides when."""
     assert scope["type"] == "http"
     await send_text(send, (await whole_body(receive)).decode())
+
+
+async def extended(scope: Any, receive: Any, send: Any) -> None:
+    """Sends early hints and trailers, and answers with what its scope offers."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.early_hint", "links": [b"</style.css>; rel=preload"]})
+    await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+    offered = " ".join(sorted(scope["extensions"])).encode()
+    await send({"type": "http.response.body", "body": offered})
+    await send({"type": "http.response.trailers", "headers": [(b"x-checksum", b"42")]})
 
 
 async def loop(scope: Any, receive: Any, send: Any) -> None:
@@ -181,3 +192,9 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": LARGE})
+
+
+async def modules(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the names of all modules that are loaded."""
+    assert scope["type"] == "http"
+    await send_text(send, " ".join(sys.modules))

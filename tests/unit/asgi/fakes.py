@@ -12,8 +12,9 @@ from typing import Any
 
 from daphne_like import testing
 from daphne_like.asgi.application import Application
-from daphne_like.asgi.http import HTTPExchange, Message
-from daphne_like.exchange import Record, Request, ResponseHead
+from daphne_like.asgi.http import HTTPExchange
+from daphne_like.asgi.scope import Message
+from daphne_like.exchange import Fields, Record, Request, ResponseHead
 from daphne_like.limits import Limits
 
 Receive = Callable[[], Awaitable[Message]]
@@ -104,9 +105,13 @@ class FakeStream(testing.FakeStream):
         self.calls.append(("body", data))
         super().send_body(data)
 
-    def end(self) -> None:
-        self.calls.append(("end",))
-        super().end()
+    def end(self, trailers: Fields | tuple[()] = ()) -> None:
+        self.calls.append(("end", *trailers))
+        super().end(trailers)
+
+    def send_hints(self, fields: Fields) -> None:
+        self.calls.append(("hints", *fields))
+        super().send_hints(fields)
 
     def abort(self, reason: str) -> None:
         self.calls.append(("abort",))
@@ -183,3 +188,14 @@ def sending(*messages: Any) -> Any:
             await send(message)
 
     return app
+
+
+WITH_TRAILERS = START | {"trailers": True}
+
+
+def hint(*links: Any) -> dict[str, Any]:
+    return {"type": "http.response.early_hint", "links": list(links)}
+
+
+def trailers(*fields: Any, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.trailers", "headers": list(fields), "more_trailers": more}

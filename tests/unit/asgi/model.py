@@ -45,7 +45,18 @@ MESSAGES: dict[str, Message] = {
     "bad piece": body("text", more=True),
     "last": body(b"a"),
     "last, empty": body(),
-    "trailers": {"type": "http.response.trailers"},
+    "start with trailers": start(202) | {"trailers": True},
+    "start of 3 bytes with trailers": start(203, (b"content-length", b"3")) | {"trailers": True},
+    "trailers": {"type": "http.response.trailers", "headers": [(b"x-one", b"1")]},
+    "no trailers": {"type": "http.response.trailers"},
+    "some trailers": {
+        "type": "http.response.trailers",
+        "headers": [(b"x-two", b"2")],
+        "more_trailers": True,
+    },
+    "bad trailers": {"type": "http.response.trailers", "headers": [(b"content-length", b"1")]},
+    "hint": {"type": "http.response.early_hint", "links": [b"</a>; rel=preload"]},
+    "bad hint": {"type": "http.response.early_hint", "links": [b"a\r\nb: c"]},
     "of another protocol": {"type": "websocket.accept"},
 }
 """Every kind of message an application may send, by what it is called in a failing walk."""
@@ -59,6 +70,7 @@ class Model:
         self.calls: list[Call] = []
         self.status = 0
         self.length: int | None = None
+        self.trailers: list[Any] | None = None
         self.sent = 0
         self.pieces: list[bytes] = []
         self.paid_back = 0
@@ -70,7 +82,7 @@ class Model:
 
     @property
     def open(self) -> bool:
-        return self.state in ("IDLE", "HEADED", "STREAMING")
+        return self.state in ("IDLE", "HEADED", "STREAMING", "TRAILERS")
 
     def turn(self) -> None:
         """A turn of the loop: a held head goes out, receivers take what there is."""
@@ -109,11 +121,21 @@ class Model:
             return None if self.listening and now - self.left_at <= 5 else ClientDisconnected
         if "bad" in name:
             return AppFault
+        return self._expected(kind, message, now)
+
+    def _expected(self, kind: str, message: Message, now: float) -> type[Exception] | None:
         if self.state == "IDLE" and kind == "http.response.start":
             self.state, self.status = "HEADED", message["status"]
             self.length = 3 if message["headers"] else None
+            self.trailers = [] if message.get("trailers") else None
             return None
-        if self.state != "IDLE" and kind == "http.response.body":
+        if self.state != "TRAILERS" and kind == "http.response.early_hint":
+            if self.state != "STREAMING":
+                self.calls.append(("hints", *[(b"link", link) for link in message["links"]]))
+            return None
+        if self.state == "TRAILERS" and kind == "http.response.trailers":
+            return self._trailers(**message)
+        if self.state in ("HEADED", "STREAMING") and kind == "http.response.body":
             return self._body(message["body"], message["more_body"], now)
         return AppFault
 
@@ -123,20 +145,29 @@ class Model:
             return AppFault
         self.sent += len(data)
         short = not more and self.length is not None and self.sent < self.length
-        if self.state == "HEADED" and not more and not short:
+        awaited = not more and not short and self.trailers is not None
+        if self.state == "HEADED" and not more and not short and not awaited:
             self.calls.append(("respond", self.status, data))
         else:
             if self.state == "HEADED":
                 self.calls.append(("head", self.status, data))
             elif data:
                 self.calls.append(("body", data))
-            self.calls += [] if more else [("abort",)] if short else [("end",)]
-        self.state = "STREAMING" if more else "GONE" if short else "DONE"
+            self.calls += [] if more or awaited else [("abort",)] if short else [("end",)]
+        over = "GONE" if short else "TRAILERS" if awaited else "DONE"
+        self.state = "STREAMING" if more else over
         self.left_at = now
         return AppFault if short else None
 
+    def _trailers(self, *, headers: Any = (), more_trailers: bool = False, **_: Any) -> None:
+        assert self.trailers is not None
+        self.trailers += headers
+        if not more_trailers:
+            self.calls.append(("end", *self.trailers))
+            self.state = "DONE"
+
     def late(self, now: float) -> None:
-        if self.state == "STREAMING":
+        if self.state in ("STREAMING", "TRAILERS"):
             self.calls.append(("abort",))
             self.state, self.left_at = "GONE", now
         else:
@@ -148,7 +179,7 @@ class Model:
         if self.state == "IDLE":
             self.calls.append(("respond", 500, b"500 Internal Server Error\n"))
             self.state = "DONE"
-        elif self.state == "STREAMING":
+        elif self.state in ("STREAMING", "TRAILERS"):
             self.calls.append(("abort",))
             self.state = "GONE"
 
@@ -158,7 +189,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.model = Model()
-        self.stream = FakeStream()
+        self.stream = FakeStream("http.response.early_hint", "http.response.trailers")
         self.receives: list[asyncio.Task[Message]] = []
         self.blocked: list[asyncio.Task[None]] = []
         self.finish = asyncio.get_running_loop().create_future()

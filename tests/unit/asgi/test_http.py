@@ -17,15 +17,18 @@ from tests.unit.asgi.fakes import (
     DISCONNECT,
     FAILED,
     START,
+    WITH_TRAILERS,
     FakeStream,
     Served,
     body,
     calls_of,
     ended,
+    hint,
     received,
     run,
     sending,
     start,
+    trailers,
     turn,
 )
 from tests.unit.asgi.model import ENDS, MESSAGES, Walk
@@ -65,6 +68,8 @@ PATHS: dict[str, list[str]] = {
     "STREAMING": ["start", "piece"],
     "STREAMING with a length": ["start of 3 bytes", "piece"],
     "STREAMING without a body": ["start without a body", "piece"],
+    "TRAILERS": ["start with trailers", "last"],
+    "TRAILERS after pieces": ["start of 3 bytes with trailers", "piece", "last"],
     "DONE": ["start", "last"],
     "broken off": ["start of 3 bytes", "piece", "last, empty"],
 }
@@ -152,6 +157,14 @@ WRONG = [
     ([START], body(None), "HEADED", "body None is not bytes"),
     ([START, body(more=True)], START, "STREAMING", "not expected now"),
     ([START, body(more=True)], body(1), "STREAMING", "body 1 is not bytes"),
+    ([], hint(b"a\r\nb: c"), "IDLE", "control character"),
+    ([START], hint("text"), "HEADED", "Header value 'text'"),
+    ([START, body(more=True)], hint(b"a\nb"), "STREAMING", "control character"),
+    ([], {"type": "http.response.early_hint", "links": 1}, "IDLE", "not iterable"),
+    ([WITH_TRAILERS, body()], trailers((b"x", b"a\r\nb: c")), "TRAILERS", "control character"),
+    ([WITH_TRAILERS, body()], trailers((b"Content-Length", b"1")), "TRAILERS", "not be a trailer"),
+    ([WITH_TRAILERS, body()], body(), "TRAILERS", "not expected now"),
+    ([START], trailers(), "HEADED", "not expected now"),
 ]
 
 

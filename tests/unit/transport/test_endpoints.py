@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet import endpoints as twisteds
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory
@@ -149,7 +150,7 @@ def test_strings_of_our_own_kinds_take_the_native_transport(
 
 
 def test_any_other_string_is_twisteds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "serverFromString", lambda *given: given)
+    monkeypatch.setattr(twisteds, "serverFromString", lambda *given: given)
     assert from_string("reactor", "haproxy:tcp:80", LIMITS) == ("reactor", "haproxy:tcp:80")
 
 
@@ -157,7 +158,7 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
     def server_from_string(reactor: Any, text: str) -> Any:
         raise ValueError(f"Unknown endpoint type: {text!r}")
 
-    monkeypatch.setattr(endpoints, "serverFromString", server_from_string)
+    monkeypatch.setattr(twisteds, "serverFromString", server_from_string)
     with pytest.raises(ConfigError, match="Bad endpoint 'bogus': Unknown endpoint type: 'bogus'"):
         from_string(Clock(), "bogus", LIMITS)
 

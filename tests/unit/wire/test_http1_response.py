@@ -307,3 +307,34 @@ def test_a_response_cut_short_is_seen_by_h11() -> None:
     assert not response.complete
     with pytest.raises(h11.RemoteProtocolError):
         read_responses(b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n")
+
+
+TRAILERS = [(b"x-one", b"1"), (b"x-two", b"2")]
+
+
+class TestExtensions:
+    def test_trailers_follow_the_last_chunk(self) -> None:
+        side = Side()
+        side.send_head(head(TEXT), b"hello")
+        side.end(TRAILERS)
+        assert side.raw.endswith(b"\r\n5\r\nhello\r\n0\r\nx-one: 1\r\nx-two: 2\r\n\r\n")
+        assert side.response().body == b"hello"
+
+    @pytest.mark.parametrize("version", ["1.0", "1.1"])
+    def test_where_there_are_no_chunks_there_are_no_trailers(self, version: str) -> None:
+        side = Side().of(version)
+        length = [(b"content-length", b"5")] if version == "1.1" else []
+        side.send_head(head(length), b"hello")
+        side.end(TRAILERS)
+        assert b"x-one" not in side.raw
+        assert side.response(eof=True).body == b"hello"
+
+    def test_hints_go_before_the_head(self) -> None:
+        side = Side()
+        side.send_hints([(b"link", b"</a.css>; rel=preload"), (b"link", b"</b>")])
+        assert side.raw == (
+            b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nlink: </b>\r\n\r\n"
+        )
+        side.respond(head(TEXT), b"hello")
+        response = side.response()
+        assert (response.interim, response.status) == ([103], 200)
