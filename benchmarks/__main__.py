@@ -20,7 +20,7 @@ from benchmarks.processes import CLIENT_CORE
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS
 from benchmarks.survey import survey
-from benchmarks.tables import page, tables
+from benchmarks.tables import page, summary, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.record import Record
 
 _DOCS = Path(__file__).parents[1] / "docs"
+_BEGIN, _END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
 _TOOLS = ("taskset", "wrk")
 _QUICK = Pace(rounds=1, seconds=1, starts=1)
 
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\n{tables(record)}")
     if docs := _docs(options):
         write(record, docs)
+    if docs == _DOCS:
+        into_readme(record, _DOCS.parent / "README.md")
     return 0
 
 
@@ -61,6 +64,13 @@ def write(record: Record, docs: Path) -> None:
     (docs / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n")
     (reference / "benchmarks.md").write_text(page(record))
     (reference / "benchmarks.svg").write_text(plot(record))
+
+
+def into_readme(record: Record, readme: Path) -> None:
+    """Put the summary between the two marks in the README."""
+    before, rest = readme.read_text().split(_BEGIN)
+    after = rest.partition(_END)[2]
+    readme.write_text(f"{before}{_BEGIN}\n{summary(record)}\n\n{_END}{after}")
 
 
 def _parser() -> argparse.ArgumentParser:

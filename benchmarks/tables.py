@@ -65,6 +65,29 @@ def page(record: Record) -> str:
     )
 
 
+def summary(record: Record) -> str:
+    """Return one Markdown table with the first figure of all, and the best of each in bold."""
+    servers = list(record["servers"])
+    rows = [[_short(scenario), *_cells(scenario, servers)] for scenario in _of(record)]
+    return table(["", *servers], rows)
+
+
+def _of(record: Record) -> list[ScenarioRecord]:
+    return list(record["scenarios"].values())
+
+
+def _short(scenario: ScenarioRecord) -> str:
+    return f"{scenario['title']}: {scenario['figures'][0]['label']}"
+
+
+def _cells(scenario: ScenarioRecord, servers: Sequence[str]) -> list[str]:
+    digits = scenario["figures"][0]["digits"]
+    shown = {server: f"{value:,.{digits}f}" for server, value in ranked(scenario)}
+    for best in list(shown)[:1]:
+        shown[best] = f"**{shown[best]}**"
+    return [shown.get(server, "failed") for server in servers]
+
+
 def tables(record: Record) -> str:
     """Return one Markdown table for each scenario, under a heading."""
     return "\n\n".join(

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import tables, usage, wrk
-from benchmarks.__main__ import _command, _parser, write
+from benchmarks.__main__ import _command, _parser, into_readme, write
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, user_of_token
 from benchmarks.model import Answer, Failed, Figure, Measure, Scenario, Server
 from benchmarks.plot import plot
@@ -181,6 +181,21 @@ class TestOutput:
         ]
         assert rows[2] == ["**ours 1.0**", "11.0", "10.0 to 12.0", "90,909", "0.50"]
         assert rows[4] == ["slow 1.0", "210.0", "200.0 to 1,100.0", "4,762", "9.55"]
+
+    def test_the_summary_has_one_line_for_each_scenario_with_the_best_in_bold(self):
+        lines = tables.summary(record(failed=True)).splitlines()
+        cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
+        assert cells[1:] == ["**11.0**", "22.0", "failed"]
+        assert len(lines) == 3
+
+    def test_the_readme_gets_it_between_its_marks(self, tmp_path):
+        readme = tmp_path / "README.md"
+        readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
+        for _ in range(2):
+            into_readme(record(), readme)
+        shown = tables.summary(record())
+        marks = f"<!-- benchmarks -->\n\n{shown}\n\n<!-- /benchmarks -->"
+        assert readme.read_text() == f"before\n{marks}\nafter\n"
 
     def test_a_failure_is_told_with_its_reason(self):
         assert "slow 1.0 failed: errors under load: 3 read." in tables.page(record(failed=True))
