@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -83,11 +84,13 @@ class LoopServer(Acceptor):
             self._close()
 
     def _made(self) -> Awaitable[asyncio.Server]:
-        unix = self._listener.family == UNIX
-        make: Any = self._loop.create_unix_server if unix else self._loop.create_server
-        made: Awaitable[asyncio.Server] = make(
-            self._build, sock=self._listener.dup(), backlog=self._backlog
-        )
+        make: Any = self._loop.create_server
+        options: dict[str, Any] = {"sock": self._listener.dup(), "backlog": self._backlog}
+        if self._listener.family == UNIX:
+            make = self._loop.create_unix_server
+            if sys.version_info >= (3, 13):
+                options["cleanup_socket"] = False  # The path outlives a pause, or even us.
+        made: Awaitable[asyncio.Server] = make(self._build, **options)
         return made
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -131,15 +132,29 @@ def test_a_port_builds_transports(loop: Loop, later: Later) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "kind"), [(socket.AF_INET, "server"), (socket.AF_UNIX, "unix server")]
+    ("family", "version", "kind", "cleanup"),
+    [
+        (socket.AF_INET, (3, 13), "server", {}),
+        (socket.AF_UNIX, (3, 12), "unix server", {}),
+        (socket.AF_UNIX, (3, 13), "unix server", {"cleanup_socket": False}),
+    ],
 )
-def test_the_loop_is_given_a_duplicate(loop: Loop, later: Later, family: int, kind: str) -> None:
+def test_the_loop_is_given_a_duplicate(
+    loop: Loop,
+    later: Later,
+    monkeypatch: pytest.MonkeyPatch,
+    family: int,
+    version: Any,
+    kind: str,
+    cleanup: Any,
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
     listener = Socket(family)
     LoopServer(listener, Any, 7).start()  # type: ignore[arg-type]
     later.turn()
     [(asked, options)] = loop.servers
     assert options.pop("sock") is not listener, "what the loop is given is the loop's to close"
-    assert (asked, options) == (kind, {"backlog": 7})
+    assert (asked, options) == (kind, {"backlog": 7, **cleanup})
 
 
 def test_stopped_before_it_is_there_it_is_closed_at_once(loop: Loop, later: Later) -> None:
