@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from daphne_like import __version__
-from daphne_like.config import OPTIONS, Config, Option, configure
+from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, StartupError
+from daphne_like.options import OPTIONS, Option, configure
 
 if TYPE_CHECKING:
     from twisted.application.service import IService

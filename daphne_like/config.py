@@ -1,17 +1,13 @@
-"""One configuration, and the one table of options that every front end is made from.
+"""One configuration: everything that an operator can set, each written once.
 
-The command line, twistd's options and the reference page are generated from
-:data:`OPTIONS`: an option is written here (or, where it is a limit, in ``limits``) and
-nowhere else. This module must not know any front end.
+An option is a field here, or, where it is a limit, in ``limits``, and nowhere else: the
+table of ``options`` is made from both. This module must not know how a value is given.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from daphne_like.errors import ConfigError
 from daphne_like.exchange import Field
@@ -32,14 +28,14 @@ def header(text: str) -> Field:
     name, colon, value = text.partition(":")
     if not colon:
         raise ConfigError(f"--header {text!r}: write it as 'name: value'.")
-    field = _field(f"--header {text!r}", name.strip().lower(), value.strip())
+    field = sendable(f"--header {text!r}", name.strip().lower(), value.strip())
     head = response_head(200, [field], "GET")
     if field not in head.fields or head.length is not None:
         raise ConfigError(f"--header {text!r}: the server writes this one by itself.")
     return field
 
 
-def _field(what: str, name: str, value: str) -> Field:
+def sendable(what: str, name: str, value: str) -> Field:
     """A judged field; raises :class:`ConfigError`, which says `what` is wrong."""
     try:
         field = name.encode("ascii"), value.encode("latin-1")
@@ -194,142 +190,6 @@ class Config:
         LOG_FORMAT, "--log-fmt", group="Logging", help="The format of log lines (logging module)."
     )
     limits: Limits = field(default_factory=Limits)
-
-
-class Option(NamedTuple):
-    """One row of the table."""
-
-    name: str
-    flags: tuple[str, ...]
-    type: Callable[[str], Any]
-    default: Any
-    help: str
-    group: str
-    choices: tuple[str, ...] | None = None
-    empty: bool = False
-
-    def parse(self, text: str) -> Any:
-        """The value that `text` means; raises :class:`ConfigError`."""
-        if not text and not self.empty:
-            raise ConfigError(f"{self.long_flag} is empty: give a value, or leave the option out.")
-        try:
-            return self.type(text)
-        except ValueError:
-            wanted = _WANTED[self.type]
-            raise ConfigError(f"{self.long_flag} {text!r} is not {wanted}.") from None
-
-    @property
-    def switch(self) -> bool:
-        """Given without a value."""
-        return self.default is False
-
-    @property
-    def repeatable(self) -> bool:
-        """May be given several times."""
-        return isinstance(self.default, tuple)
-
-    @property
-    def long_flag(self) -> str:
-        """The spelling for messages."""
-        return next(flag for flag in self.flags if flag.startswith("--"))
-
-
-_WANTED: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
-
-
-def _config_option(item: Any) -> Option:
-    given = item.metadata
-    return Option(
-        item.name,
-        given["flags"],
-        given.get("type", str),
-        item.default,
-        given["help"],
-        given["group"],
-        given.get("choices"),
-        given.get("empty", False),
-    )
-
-
-def _limit_option(item: Any) -> Option:
-    given = item.metadata
-    flags = given["flags"] or ("--" + item.name.replace("_", "-"),)
-    socket = item.name.startswith(("websocket", "ping"))
-    return Option(
-        item.name,
-        flags,
-        int if type(item.default) is int else float,
-        item.default,
-        f"{given['reason']} ({given['unit']})",
-        "WebSocket" if socket else "Limits",
-    )
-
-
-_LIMIT_NAMES = frozenset(item.name for item in fields(Limits))
-
-OPTIONS: tuple[Option, ...] = tuple(
-    sorted(
-        [
-            *(_config_option(item) for item in fields(Config) if "flags" in item.metadata),
-            *(_limit_option(item) for item in fields(Limits)),
-        ],
-        key=lambda option: GROUPS.index(option.group),
-    )
-)
-"""Every option there is, by group."""
-
-
-def configure(values: Mapping[str, Any]) -> Config:
-    """A valid configuration from option values by name; what is missing has its default.
-
-    Raises :class:`ConfigError`, one line that names the fix.
-    """
-    limits = {name: value for name, value in values.items() if name in _LIMIT_NAMES}
-    others = {name: value for name, value in values.items() if name not in _LIMIT_NAMES}
-    config = Config(**others, limits=replace(Limits(), **limits))
-    _check_limits(config.limits)
-    _check(config)
-    return config
-
-
-def _check(config: Config) -> None:
-    if config.application is None and not config.demo:
-        raise ConfigError("No application: give it as module:attribute, or try --demo.")
-    if config.application is not None and config.demo:
-        raise ConfigError("An application and --demo: give one of the two.")
-    _check_host(config.host or "")
-    if config.port is not None and not 0 <= config.port <= 65535:
-        raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
-    if not 0 <= config.verbosity <= 3:
-        raise ConfigError(f"--verbosity {config.verbosity} is not between 0 and 3.")
-    _field("--server-name", "server", config.server_name)
-    for name, flag in (
-        (config.proxy_headers_host, "--proxy-headers-host"),
-        (config.proxy_headers_port, "--proxy-headers-port"),
-    ):
-        if name is not None and not config.proxy_headers:
-            raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
-        if name is not None:
-            _field(flag, name, "")
-
-
-def _check_host(host: str) -> None:
-    """An address has no port; an IPv6 address has more than one colon."""
-    with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
-    if with_port:
-        raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
-
-
-def _check_limits(limits: Limits) -> None:
-    for option in OPTIONS:
-        if option.name not in _LIMIT_NAMES:
-            continue
-        value = getattr(limits, option.name)
-        unlimited = option.name == "websocket_timeout" and value == -1
-        if value is not None and not math.isfinite(value):
-            raise ConfigError(f"{option.long_flag} {value} is not a number of seconds.")
-        if value is not None and value < 0 and not unlimited:
-            raise ConfigError(f"{option.long_flag} {value} is negative; give 0 or more.")
 
 
 def addresses(config: Config) -> tuple[str, int] | None:

@@ -37,7 +37,12 @@ class Request:
     ``"websocket"`` for an HTTP/1.1 Upgrade and for an extended CONNECT alike.
     """
 
+    _id: str
+    _peer: Address | None
+
     __slots__ = (
+        "_id",
+        "_peer",
         "authority",
         "client",
         "headers",
@@ -79,6 +84,28 @@ class Request:
         self.tls = tls
         self.upgrade = upgrade
         self.root_path = root_path
+
+    # Most requests have neither, and no slot of theirs costs time that is never set.
+
+    @property
+    def peer(self) -> Address | None:
+        """Who the connection is with: a proxy, where `client` is what it says."""
+        return getattr(self, "_peer", self.client)
+
+    def on_behalf_of(self, client: Address) -> None:
+        """The peer has asked for `client`."""
+        if not hasattr(self, "_peer"):
+            self._peer = self.client
+        self.client = client
+
+    @property
+    def request_id(self) -> str | None:
+        """The request's name in logs, where it has one."""
+        return getattr(self, "_id", None)
+
+    @request_id.setter
+    def request_id(self, name: str) -> None:
+        self._id = name
 
     @property
     def target(self) -> str:

@@ -91,7 +91,7 @@ def rewrite(request: Request, trusted: Trusted, names: ForwardedHeaders) -> None
         client = _client(_all(request.headers, names.address), trusted)
         if client is not None:
             port = said.get(names.port, b"").strip()
-            request.client = (client[0], int(port) if _is_port(port) else client[1])
+            request.on_behalf_of((client[0], int(port) if _is_port(port) else client[1]))
     # Of several, the last is what the peer itself has written.
     scheme = said.get(names.scheme, b"").rpartition(b",")[2].strip().lower()
     if scheme in _SCHEMES:

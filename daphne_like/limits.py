@@ -6,6 +6,7 @@ are generated from its field. This module must not know who enforces a limit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
@@ -175,22 +176,28 @@ LIMITS = tuple(item.name for item in fields(Limits))
 class Tally:
     """Counts what may happen too often to be logged each time.
 
-    The first is told at once, the next when `seconds` have passed, with all in between.
+    The first `most` are told at once, the next when `seconds` have passed since the first of
+    them, with all in between.
     """
 
-    def __init__(self, now: Callable[[], float], seconds: float = 10.0) -> None:
+    def __init__(self, now: Callable[[], float], seconds: float = 10.0, most: int = 1) -> None:
         self._now = now
         self._seconds = seconds
-        self._silent_until: float | None = None
+        self._most = most
+        self._began = -math.inf
+        self._told = 0
         self._untold = 0
 
     def count(self) -> int:
         """Count one more; how many are to be told now, 0 where it is too early."""
         self._untold += 1
         now = self._now()
-        if self._silent_until is not None and now < self._silent_until:
+        if now - self._began >= self._seconds:
+            self._began = now
+            self._told = 0
+        if self._told == self._most:
             return 0
-        self._silent_until = now + self._seconds
+        self._told += 1
         told, self._untold = self._untold, 0
         return told
 

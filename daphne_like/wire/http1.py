@@ -7,7 +7,6 @@ or sockets: only its Twisted transport and ``open``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,10 +22,7 @@ from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import HINTS, HINTS_AND_TRAILERS, NOTHING, ResponseSide
-from daphne_like.wire.shared import Shared, address_of, peer_name
-
-_logger = logging.getLogger("daphne_like.http")
-
+from daphne_like.wire.shared import Shared, address_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase
@@ -155,12 +151,12 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
     def _body_broke(self, fault: RemoteFault) -> None:
         """The body turned bad: the application learns, the client too if it can still."""
         if not self._responding:
-            self._log_refusal(fault)
+            self._shared.refused(self.client, fault, left=self._eof)
             self._linger()
             return
         self._release().disconnected(fault.reason)
         if self._head_sent:
-            self._log_refusal(fault)
+            self._shared.refused(self.client, fault, left=self._eof)
             self.abort()
         else:
             self._refuse(fault)
@@ -259,14 +255,9 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
 
     def _refuse(self, fault: RemoteFault) -> None:
         """Answer by ourselves, and take nothing more: what follows a fault has no meaning."""
-        self._log_refusal(fault)
+        self._shared.refused(self.client, fault, left=self._eof)
         self._write(self._refusal(fault))
         self._linger()
-
-    def _log_refusal(self, fault: RemoteFault) -> None:
-        level = logging.INFO if self._eof else logging.WARNING  # To leave is an everyday thing.
-        who, why = peer_name(self.client), (fault.status, fault.reason)
-        _logger.log(level, "Refused a request from %s: %d %s", who, *why)
 
     def _linger(self) -> None:
         """Close, but not with unread input: the reset would destroy the response in flight."""

@@ -5,6 +5,7 @@ This module must not know any one wire.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,9 +14,15 @@ from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
+from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Address, Field, Open
 from daphne_like.headers import DEFAULTABLE
-from daphne_like.limits import Clock, Limits
+from daphne_like.limits import Clock, Limits, Tally
+
+_logger = logging.getLogger("daphne_like.http")
+
+_LINES = 20
+"""Refusals that are logged one by one in a while; of a flood, only how many there were."""
 
 
 class Drainable(Protocol):
@@ -76,7 +83,7 @@ class Shared:
 
     ``clients`` counts the connections from each address. ``crowded`` is called with ``True``
     when there are as many connections as there may be, and with ``False`` when there is room
-    again.
+    again. ``refusals`` counts the requests that no application saw, by status and reason.
     """
 
     def __init__(
@@ -92,6 +99,8 @@ class Shared:
         self.defaults = defaults
         self.connections: set[Drainable] = set()
         self.clients: Counter[str] = Counter()
+        self.refusals: Counter[tuple[int, str]] = Counter()
+        self._tally = Tally(clock.seconds, most=_LINES)
         self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
         self._emptied: Callable[[], None] | None = None
@@ -113,6 +122,20 @@ class Shared:
             self.crowded(False)
         if self._emptied is not None and not self.connections:
             self._emptied()
+
+    def refused(self, client: Address | None, fault: RemoteFault, *, left: bool) -> None:
+        """A request was refused: count it, and log it, but for a flood.
+
+        That a client has `left` in the middle of its request is an everyday thing.
+        """
+        self.refusals[fault.status, fault.reason] += 1
+        told = self._tally.count()
+        if not told:
+            return
+        level = logging.INFO if left else logging.WARNING
+        more = f", and {told - 1} others before" if told > 1 else ""
+        who, why = peer_name(client), (fault.status, fault.reason)
+        _logger.log(level, "Refused a request from %s: %d %s%s", who, *why, more)
 
     def _forget(self, host: str) -> None:
         self.clients[host] -= 1

@@ -10,8 +10,8 @@ from dataclasses import fields
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from daphne_like.config import OPTIONS, Option
 from daphne_like.limits import Limits
+from daphne_like.options import OPTIONS, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

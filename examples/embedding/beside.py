@@ -5,7 +5,8 @@ import logging
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 
-from daphne_like.config import LOG_FORMAT, configure
+from daphne_like.config import LOG_FORMAT
+from daphne_like.options import configure
 from daphne_like.process import install_reactor, set_up_logging
 from daphne_like.server import ASGIService
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daphne_like.cli import configured
-from daphne_like.config import OPTIONS
+from daphne_like.options import OPTIONS
 from tests.examples.pages import DOCS, PAGES, commands, name_of, options_in, rows
 
 FLAGS = {flag for option in OPTIONS for flag in option.flags}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from daphne_like.asgi.scope import http_scope, lifespan_scope
-from daphne_like.config import OPTIONS
 from daphne_like.exchange import Request
+from daphne_like.options import OPTIONS
 from daphne_like.wire.http1_response import ResponseSide
 from tests.examples.pages import DOCS, rows, section
 from tests.examples.serving import CHECKOUT

@@ -12,10 +12,11 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 
-from daphne_like import server
-from daphne_like.config import configure
+from daphne_like import assembly
+from daphne_like.assembly import LoopClock
 from daphne_like.errors import DaphneLikeError
-from daphne_like.server import ASGIService, LoopClock
+from daphne_like.options import configure
+from daphne_like.server import ASGIService
 from daphne_like.testing import MemoryWire
 from tests.unit.asgi.fakes import run, turn
 
@@ -47,7 +48,7 @@ class House:
     """A service with doubles for what is below it: its reactor, its endpoints, their ports."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, call: Any = None, **options: Any) -> None:
-        monkeypatch.setattr(server, "endpoints", self)
+        monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
         self.ports: list[Port] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from daphne_like import __version__, cli, process, server
-from daphne_like.config import GROUPS, OPTIONS, Config
+from daphne_like.config import GROUPS, Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
+from daphne_like.options import OPTIONS
 
 
 def configured(line: str) -> Config:

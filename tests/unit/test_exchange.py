@@ -34,6 +34,22 @@ def test_a_request_takes_no_other_attributes() -> None:
     assert not hasattr(request(), "__dict__")
 
 
+def test_who_it_is_about_may_be_another_than_who_sent_it() -> None:
+    got = request()
+    got.client = ("192.0.2.1", 50000)
+    assert got.peer == ("192.0.2.1", 50000)
+    got.on_behalf_of(("192.0.2.9", 0))
+    got.on_behalf_of(("192.0.2.8", 0))
+    assert (got.client, got.peer) == (("192.0.2.8", 0), ("192.0.2.1", 50000))
+
+
+def test_it_has_a_name_where_it_was_given_one() -> None:
+    got = request()
+    assert got.request_id is None
+    got.request_id = "a1"
+    assert got.request_id == "a1"
+
+
 def test_a_target_is_path_and_query() -> None:
     assert request(b"/a").target == "/a"
     assert request(b"/a", b"b=c?d").target == "/a?b=c?d"

@@ -176,3 +176,11 @@ def test_a_tally_tells_of_the_first_at_once_and_of_the_others_now_and_then() -> 
     assert tally.count() == 0
     clock.advance(1)
     assert [tally.count() for _ in range(2)] == [4, 0]
+
+
+def test_a_tally_may_tell_of_the_first_few_each_time() -> None:
+    clock = Clock()
+    tally = Tally(clock.seconds, 10, most=2)
+    assert [tally.count() for _ in range(4)] == [1, 1, 0, 0]
+    clock.advance(10)
+    assert [tally.count() for _ in range(3)] == [3, 1, 0]

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 
-from daphne_like.config import Config
 from daphne_like.errors import StartupError
-from daphne_like.server import ASGIService, default_fields, describe, listening_on
+from daphne_like.server import ASGIService
 from tests.unit.asgi.fakes import body, run, sending, start, turn
-from tests.unit.fakes import GET, House, serving
+from tests.unit.fakes import House, serving
 
 
 @pytest.fixture
@@ -68,92 +63,6 @@ def test_an_idle_connection_is_closed_by_the_loops_clock(house):
             assert wire.closed is closed
 
     serving(house(hello, keep_alive=75.0), main)
-
-
-@pytest.mark.parametrize(
-    ("options", "client"),
-    [
-        ({}, ("10.0.0.1", 1)),
-        ({"proxy_headers": False}, ("192.0.2.1", 50000)),
-        ({"forwarded_allow_ips": "192.0.2.2"}, ("192.0.2.1", 50000)),
-        ({"proxy_headers_host": "X-Real", "proxy_headers_port": "X-Port"}, ("10.0.0.2", 2)),
-    ],
-)
-def test_who_the_client_is_is_said_by_whom_the_operator_trusts(house, options, client):
-    said = b"X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Port: 1\r\n"
-    said += b"X-Real: 10.0.0.2\r\nX-Port: 2\r\n\r\n"
-    at = house(shown, **{"proxy_headers": True, "forwarded_allow_ips": "192.0.2.1", **options})
-    answer = serving(at, lambda at: at.get(GET[:-2] + said))
-    assert str(client) in answer
-
-
-def test_whom_to_trust_is_judged_whether_anybody_asks_or_not(house):
-    at = house(hello, forwarded_allow_ips="nobody")
-    serving(at)
-    [error] = at.failures
-    assert "--forwarded-allow-ips 'nobody'" in str(error)
-    assert at.ports == []
-
-
-def test_the_application_is_the_one_that_is_asked_for(house, tmp_path, monkeypatch):
-    source = "from tests.unit.asgi.fakes import sending, start, body\n"
-    source += "app = sending(start(299), body())\nmake = lambda: app\n"
-    (tmp_path / "unheard_of.py").write_text(source)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(sys.modules, "unheard_of", None)
-    monkeypatch.delitem(sys.modules, "unheard_of")
-    for name, factory in (("app", False), ("make", True)):
-        given = {"application": f"unheard_of:{name}", "app_dir": str(tmp_path)}
-        answer = serving(house(demo=None, factory=factory, **given), House.get)
-        assert answer.startswith("HTTP/1.1 299 ")
-    assert sys.path.count(str(tmp_path)) == 1
-    assert serving(house(demo=True), House.get).startswith("HTTP/1.1 404 "), "no path of its own"
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-@pytest.mark.parametrize(
-    ("options", "written"),
-    [
-        ({"verbosity": 1}, True),
-        ({"access_log": "-"}, True),
-        ({"verbosity": 0}, False),
-        ({"verbosity": 1, "access_log": "-", "no_access_log": True}, False),
-    ],
-)
-def test_access_lines_go_to_standard_output_at_once(house, monkeypatch, wrapped, options, written):
-    async def main(at: House) -> bool:
-        await at.get()
-        text = raw.getvalue().decode() if wrapped else out.getvalue()
-        return text.endswith('"GET /p" 200 5\n')
-
-    raw = io.BytesIO()
-    out = io.TextIOWrapper(raw) if wrapped else io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    assert serving(house(hello, **options), main) is written
-    assert not out.closed
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The files that were opened."""
-    files: list[Any] = []
-    real = Path.open
-    monkeypatch.setattr(
-        Path, "open", lambda *at, **how: files.append(real(*at, **how)) or files[-1]
-    )
-    return files
-
-
-def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, opened):
-    async def main(at: House) -> None:
-        await at.get()
-        assert log.read_bytes().startswith(b"before\n192.0.2.1:50000 - - [")
-        assert log.read_bytes().endswith(b'"GET /p" 200 5\n')
-
-    log = tmp_path / "log"
-    log.write_bytes(b"before\n")
-    serving(house(hello, access_log=str(log)), main)
-    assert opened[0].closed
 
 
 @pytest.mark.parametrize(
@@ -314,29 +223,3 @@ def test_a_start_that_is_not_over_ends_in_silence(house, caplog, after, lifespan
     at, listening = house(forever, lifespan=lifespan), Deferred()
     at.listening = lambda port: listening
     run(main())
-
-
-# --- What a configuration means ---------------------------------------------------------------
-
-
-def test_the_default_fields_are_there_once_and_the_operators_own_instead_of_ours():
-    def names(**options: Any) -> list[bytes]:
-        return [name for name, _ in default_fields(Config(**options)).fields()]
-
-    assert names() == [b"date", b"server"]
-    assert names(no_date_header=True) == [b"server"]
-    assert names(no_server_name=True) == names(server_name="") == [b"date"]
-    own = ((b"server", b"s"), (b"date", b"d"), (b"x", b"y"))
-    assert default_fields(Config(headers=own)).fields() == list(own)
-    assert (b"server", b"caf\xe9") in default_fields(Config(server_name="caf\xe9")).fields()
-
-
-def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):
-    at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
-    named = [text for text, _ in listening_on(at.config, at)]
-    assert named == ["a:1", "b:2", "127.0.0.1:0", "/x", "descriptor 3"]
-    own = [("tcp", "127.0.0.1", 0), ("unix", "/x"), ("inherited", 3)]
-    assert at.asked == [("string", "a:1"), ("string", "b:2"), *own]
-    assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
-    assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
-    assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 
 from daphne_like import server
-from daphne_like.server import LoopClock
-from daphne_like.testing import MemoryWire
 from tests.unit.asgi.fakes import body, sending, start, turn
 from tests.unit.fakes import GET, House, Port, serving
 
@@ -34,18 +32,6 @@ async def slow(scope, receive, send) -> None:
     await hello(scope, receive, send)
 
 
-def test_more_requests_than_may_run_are_answered_503(house, caplog):
-    async def main(at: House) -> list[bytes]:
-        wires = [at.connect() for _ in range(3)]
-        await asyncio.sleep(2)
-        wires.append(at.connect())
-        await asyncio.sleep(2)
-        return [bytes(wire.received[9:12]) for wire in wires]
-
-    assert serving(house(slow, concurrency=2), main) == [b"200", b"200", b"503", b"200"]
-    assert caplog.messages == ["Answered 503 to 1, with 2 requests running"]
-
-
 @pytest.mark.parametrize(("given", "files", "most"), [(2, 9, 2), (0, 2, 2)])
 def test_while_there_are_too_many_connections_no_port_accepts(
     house, caplog, monkeypatch, given, files, most
@@ -61,22 +47,6 @@ def test_while_there_are_too_many_connections_no_port_accepts(
     monkeypatch.setattr(server, "room_for_connections", lambda: files)
     serving(house(hello, endpoints=("tcp:0", "tcp:1"), connections=given), main)
     assert caplog.messages == ["2 connections: more have to wait"]
-
-
-def test_one_client_has_so_many_connections_and_no_more(house, caplog):
-    async def main(at: House) -> None:
-        clock = LoopClock(asyncio.get_running_loop())
-        here = IPv4Address("TCP", "192.0.2.1", 50000)
-        wires = [MemoryWire(at.factory.buildProtocol(here), clock, peer=here) for _ in range(2)]
-        assert [at.factory.buildProtocol(here) for _ in range(3)] == [None] * 3
-        assert at.factory.buildProtocol(OTHER) is not None
-        assert at.factory.buildProtocol(UNIXAddress(None)) is not None
-        wires[0].vanish()
-        assert at.factory.buildProtocol(here) is not None
-        wires[1].vanish()
-
-    serving(house(hello, client_connections=2), main)
-    assert caplog.messages == ["Closed 1 connections of clients that have 2 already"]
 
 
 def test_all_ports_close_before_any_is_waited_for(house):

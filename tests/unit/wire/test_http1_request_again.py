@@ -48,7 +48,7 @@ def shown(reading: RequestReader, raw: bytes) -> object:
         return fault.status, fault.reason
     if got is None:
         return rest
-    return [getattr(got, name) for name in Request.__slots__], reading.framing, rest
+    return [getattr(got, name, None) for name in Request.__slots__], reading.framing, rest
 
 
 @pytest.mark.parametrize("said", SAID)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
+from daphne_like.errors import RemoteFault
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
 from daphne_like.wire.shared import DefaultFields, Shared, address_of, peer_name
@@ -32,6 +35,30 @@ class FakeConnection:
 
 def shared() -> Shared:
     return Shared(RecordingOpen(), Clock(), Limits(), DefaultFields())
+
+
+class TestRefusals:
+    def test_each_is_logged_with_its_client_and_its_reason(self, caplog) -> None:
+        caplog.set_level(logging.INFO)
+        at = shared()
+        at.refused(("192.0.2.1", 5), RemoteFault(400, "no Host"), left=False)
+        at.refused(None, RemoteFault(408, "slow"), left=True)
+        assert caplog.record_tuples == [
+            ("daphne_like.http", 30, "Refused a request from 192.0.2.1:5: 400 no Host"),
+            ("daphne_like.http", 20, "Refused a request from a Unix socket: 408 slow"),
+        ]
+
+    def test_of_a_flood_the_log_says_how_many_there_were(self, caplog) -> None:
+        clock = Clock()
+        at = Shared(RecordingOpen(), clock, Limits(), DefaultFields())
+        for _ in range(30):
+            at.refused(None, RemoteFault(400, "no Host"), left=False)
+        assert len(caplog.messages) == 20
+        clock.advance(10)
+        at.refused(None, RemoteFault(414, "long"), left=False)
+        said = "Refused a request from a Unix socket: 414 long, and 10 others before"
+        assert caplog.messages[20:] == [said]
+        assert at.refusals == {(400, "no Host"): 30, (414, "long"): 1}
 
 
 class TestDefaultFields:

@@ -1,0 +1,151 @@
+"""From a configuration to the parts of a server: what each option makes.
+
+This module must not know in what order the parts start and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+
+from daphne_like import config as configuration
+from daphne_like.admission import admitted
+from daphne_like.asgi.application import Application, ASGIApplication
+from daphne_like.asgi.loading import load, look_in
+from daphne_like.config import Config
+from daphne_like.errors import StartupError
+from daphne_like.exchange import Address, Open
+from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
+from daphne_like.limits import Tally
+from daphne_like.transport import endpoints
+from daphne_like.wire.http1 import HTTP1Connection
+from daphne_like.wire.shared import DefaultFields, Shared, address_of
+
+_logger = logging.getLogger("daphne_like.server")
+
+
+class LoopClock:
+    """The event loop's time and timers, in Twisted's words.
+
+    Twisted's own reactor follows the clock on the wall, which may jump, and keeps a cancelled
+    call until its time would have come: one for each connection of the last half minute.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.seconds = loop.time
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: Any
+    ) -> asyncio.TimerHandle:
+        return self._loop.call_later(delay, callable, *args)
+
+
+class HTTPFactory(Factory):
+    """Builds the connection for each client that comes."""
+
+    noisy = False
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._tally = Tally(shared.clock.seconds)
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
+        """``None`` for a client that has as many connections as it may have."""
+        most = self._shared.limits.client_connections
+        if most and self._connections_of(address_of(addr)) >= most:
+            if told := self._tally.count():
+                _logger.warning("Closed %d connections of clients that have %d already", told, most)
+            return None
+        return HTTP1Connection(self._shared)
+
+    def _connections_of(self, client: Address | None) -> int:
+        return 0 if client is None else self._shared.clients[client[0]]
+
+
+def application_of(config: Config) -> ASGIApplication:
+    """The application that `config` names; raises :class:`DaphneLikeError`."""
+    if config.demo:
+        return load("daphne_like.demo:application")
+    look_in(config.app_dir)
+    return load(cast(str, config.application), factory=config.factory)
+
+
+def opened_by(config: Config, application: Application) -> Open:
+    """What a wire calls for each request: the application, behind what `config` puts before it."""
+    open: Open = application.open
+    most = config.limits.concurrency
+    if most:
+        open = admitted(open, application.live, most, application.now)
+    trusted = Trusted(config.forwarded_allow_ips)
+    if not config.proxy_headers:
+        return open
+    default = ForwardedHeaders()
+    names = ForwardedHeaders(
+        _field_name(config.proxy_headers_host, default.address),
+        _field_name(config.proxy_headers_port, default.port),
+    )
+    return forwarded(open, trusted, names)
+
+
+def _field_name(given: str | None, default: bytes) -> bytes:
+    return default if given is None else given.lower().encode("latin-1")
+
+
+def access_stream(config: Config) -> TextIO | None:
+    """Where access lines go, if anywhere; raises :class:`StartupError`."""
+    path = config.access_log
+    if config.no_access_log or (path is None and config.verbosity < 1):
+        return None
+    if path is None or path == "-":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Into a pipe too: who watches the log wants a line when it happens.
+            sys.stdout.reconfigure(line_buffering=True)
+        return sys.stdout
+    try:
+        return Path(path).open("a", buffering=1, encoding="ascii")
+    except OSError as error:
+        raise StartupError(f"Cannot write to --access-log {path}: {error.strerror}.") from None
+
+
+def default_fields(config: Config) -> DefaultFields:
+    """The header fields that every response gets; the operator's own replace ours."""
+    given = {name for name, _ in config.headers}
+    named = config.server_name and not config.no_server_name and b"server" not in given
+    return DefaultFields(
+        config.server_name.encode("latin-1") if named else None,
+        not config.no_date_header and b"date" not in given,
+        config.headers,
+    )
+
+
+def listening_on(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that `config` asks for, each with a name for messages."""
+    limits = config.limits
+    found = [(text, endpoints.from_string(reactor, text, limits)) for text in config.endpoints]
+    address = configuration.addresses(config)
+    if address is not None:
+        found.append(("{}:{}".format(*address), endpoints.tcp(reactor, *address, limits)))
+    path, fileno = config.unix_socket, config.file_descriptor
+    if path is not None:
+        found.append((path, endpoints.unix(reactor, path, limits)))
+    if fileno is not None:
+        found.append((f"descriptor {fileno}", endpoints.inherited(reactor, fileno, limits)))
+    return found
+
+
+def describe(host: Any) -> str:
+    """An address as an operator would type it."""
+    name = getattr(host, "name", None)
+    if name is not None:
+        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
+    shown = f"[{host.host}]" if ":" in host.host else host.host
+    return f"http://{shown}:{host.port}"

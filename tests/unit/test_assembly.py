@@ -1,0 +1,179 @@
+"""The parts of a server: what it makes of a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from daphne_like.assembly import LoopClock, default_fields, describe, listening_on
+from daphne_like.config import Config
+from daphne_like.testing import MemoryWire
+from tests.unit.asgi.fakes import body, sending, start
+from tests.unit.fakes import GET, House, serving
+
+OTHER = IPv4Address("TCP", "192.0.2.9", 1)
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
+    return lambda *given, **options: House(monkeypatch, *given, **options)
+
+
+async def hello(scope, receive, send) -> None:
+    await sending(start(200, (b"content-length", b"5")), body(b"hello"))(scope, receive, send)
+
+
+async def shown(scope, receive, send) -> None:
+    text = f"{scope['client']} {scope['root_path']} {scope.get('state')}"
+    await sending(start(), body(text.encode()))(scope, receive, send)
+
+
+async def slow(scope, receive, send) -> None:
+    await asyncio.sleep(1)
+    await hello(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("options", "client"),
+    [
+        ({}, ("10.0.0.1", 1)),
+        ({"proxy_headers": False}, ("192.0.2.1", 50000)),
+        ({"forwarded_allow_ips": "192.0.2.2"}, ("192.0.2.1", 50000)),
+        ({"proxy_headers_host": "X-Real", "proxy_headers_port": "X-Port"}, ("10.0.0.2", 2)),
+    ],
+)
+def test_who_the_client_is_is_said_by_whom_the_operator_trusts(house, options, client):
+    said = b"X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Port: 1\r\n"
+    said += b"X-Real: 10.0.0.2\r\nX-Port: 2\r\n\r\n"
+    at = house(shown, **{"proxy_headers": True, "forwarded_allow_ips": "192.0.2.1", **options})
+    answer = serving(at, lambda at: at.get(GET[:-2] + said))
+    assert str(client) in answer
+
+
+def test_whom_to_trust_is_judged_whether_anybody_asks_or_not(house):
+    at = house(hello, forwarded_allow_ips="nobody")
+    serving(at)
+    [error] = at.failures
+    assert "--forwarded-allow-ips 'nobody'" in str(error)
+    assert at.ports == []
+
+
+def test_the_application_is_the_one_that_is_asked_for(house, tmp_path, monkeypatch):
+    source = "from tests.unit.asgi.fakes import sending, start, body\n"
+    source += "app = sending(start(299), body())\nmake = lambda: app\n"
+    (tmp_path / "unheard_of.py").write_text(source)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "unheard_of", None)
+    monkeypatch.delitem(sys.modules, "unheard_of")
+    for name, factory in (("app", False), ("make", True)):
+        given = {"application": f"unheard_of:{name}", "app_dir": str(tmp_path)}
+        answer = serving(house(demo=None, factory=factory, **given), House.get)
+        assert answer.startswith("HTTP/1.1 299 ")
+    assert sys.path.count(str(tmp_path)) == 1
+    assert serving(house(demo=True), House.get).startswith("HTTP/1.1 404 "), "no path of its own"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ({"verbosity": 1}, True),
+        ({"access_log": "-"}, True),
+        ({"verbosity": 0}, False),
+        ({"verbosity": 1, "access_log": "-", "no_access_log": True}, False),
+    ],
+)
+def test_access_lines_go_to_standard_output_at_once(house, monkeypatch, wrapped, options, written):
+    async def main(at: House) -> bool:
+        await at.get()
+        text = raw.getvalue().decode() if wrapped else out.getvalue()
+        return text.endswith('"GET /p" 200 5\n')
+
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw) if wrapped else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert serving(house(hello, **options), main) is written
+    assert not out.closed
+
+
+def test_a_file_that_cannot_be_written_to_is_told_of_before_anybody_can_connect(house):
+    at = house(access_log="/")
+    serving(at)
+    assert [str(error) for error in at.failures] == [
+        "Cannot write to --access-log /: Is a directory."
+    ]
+    assert at.asked == []
+
+
+def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, opened):
+    async def main(at: House) -> None:
+        await at.get()
+        assert log.read_bytes().startswith(b"before\n192.0.2.1:50000 - - [")
+        assert log.read_bytes().endswith(b'"GET /p" 200 5\n')
+
+    log = tmp_path / "log"
+    log.write_bytes(b"before\n")
+    serving(house(hello, access_log=str(log)), main)
+    assert opened[0].closed
+
+
+def test_more_requests_than_may_run_are_answered_503(house, caplog):
+    async def main(at: House) -> list[bytes]:
+        wires = [at.connect() for _ in range(3)]
+        await asyncio.sleep(2)
+        wires.append(at.connect())
+        await asyncio.sleep(2)
+        return [bytes(wire.received[9:12]) for wire in wires]
+
+    assert serving(house(slow, concurrency=2), main) == [b"200", b"200", b"503", b"200"]
+    assert caplog.messages == ["Answered 503 to 1, with 2 requests running"]
+
+
+def test_one_client_has_so_many_connections_and_no_more(house, caplog):
+    async def main(at: House) -> None:
+        clock = LoopClock(asyncio.get_running_loop())
+        here = IPv4Address("TCP", "192.0.2.1", 50000)
+        wires = [MemoryWire(at.factory.buildProtocol(here), clock, peer=here) for _ in range(2)]
+        assert [at.factory.buildProtocol(here) for _ in range(3)] == [None] * 3
+        assert at.factory.buildProtocol(OTHER) is not None
+        assert at.factory.buildProtocol(UNIXAddress(None)) is not None
+        wires[0].vanish()
+        assert at.factory.buildProtocol(here) is not None
+        wires[1].vanish()
+
+    serving(house(hello, client_connections=2), main)
+    assert caplog.messages == ["Closed 1 connections of clients that have 2 already"]
+
+
+def test_the_default_fields_are_there_once_and_the_operators_own_instead_of_ours():
+    def names(**options: Any) -> list[bytes]:
+        return [name for name, _ in default_fields(Config(**options)).fields()]
+
+    assert names() == [b"date", b"server"]
+    assert names(no_date_header=True) == [b"server"]
+    assert names(no_server_name=True) == names(server_name="") == [b"date"]
+    own = ((b"server", b"s"), (b"date", b"d"), (b"x", b"y"))
+    assert default_fields(Config(headers=own)).fields() == list(own)
+    assert (b"server", b"caf\xe9") in default_fields(Config(server_name="caf\xe9")).fields()
+
+
+def test_what_asks_for_another_way_needs_no_address(house):
+    at = house(unix_socket="/x")
+    assert [text for text, _ in listening_on(at.config, at)] == ["/x"]
+
+
+def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):
+    at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
+    named = [text for text, _ in listening_on(at.config, at)]
+    assert named == ["a:1", "b:2", "127.0.0.1:0", "/x", "descriptor 3"]
+    own = [("tcp", "127.0.0.1", 0), ("unix", "/x"), ("inherited", 3)]
+    assert at.asked == [("string", "a:1"), ("string", "b:2"), *own]
+    assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
+    assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
+    assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"

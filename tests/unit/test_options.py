@@ -1,0 +1,162 @@
+"""The one table of options, and what makes a configuration valid."""
+
+import math
+from dataclasses import fields
+
+import pytest
+
+from daphne_like.config import GROUPS, Config
+from daphne_like.errors import ConfigError
+from daphne_like.limits import LIMITS, Limits
+from daphne_like.options import OPTIONS, configure
+
+BY_NAME = {option.name: option for option in OPTIONS}
+DAPHNES = {
+    "-b",
+    "--bind",
+    "-p",
+    "--port",
+    "-u",
+    "--unix-socket",
+    "--fd",
+    "-e",
+    "--endpoint",
+    "-v",
+    "--verbosity",
+    "-t",
+    "--http-timeout",
+    "--access-log",
+    "--log-fmt",
+    "--ping-interval",
+    "--ping-timeout",
+    "--websocket_timeout",
+    "--websocket_connect_timeout",
+    "--websocket-max-message-size",
+    "--websocket-max-frame-size",
+    "--application-close-timeout",
+    "--root-path",
+    "--proxy-headers",
+    "--proxy-headers-host",
+    "--proxy-headers-port",
+    "-s",
+    "--server-name",
+    "--no-server-name",
+}
+
+
+def test_every_option_of_daphne_is_there_with_its_spelling() -> None:
+    spellings = {flag for option in OPTIONS for flag in option.flags}
+    assert spellings >= DAPHNES
+
+
+def test_no_spelling_means_two_things() -> None:
+    spellings = [flag for option in OPTIONS for flag in option.flags]
+    assert sorted(spellings) == sorted(set(spellings))
+
+
+def test_every_option_sets_a_field_and_every_limit_has_an_option() -> None:
+    known = {item.name for item in fields(Config)} | set(LIMITS)
+    assert set(BY_NAME) <= known
+    assert set(LIMITS) <= set(BY_NAME)
+
+
+def test_options_come_by_group() -> None:
+    order = [GROUPS.index(option.group) for option in OPTIONS]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [("ping_interval", 20), ("ping_timeout", 30), ("websocket_timeout", 86400),
+     ("websocket_connect_timeout", 5), ("websocket_max_message_size", 1 << 20),
+     ("websocket_max_frame_size", 1 << 20), ("application_close_timeout", 10),
+     ("http_timeout", None), ("verbosity", 1), ("keep_alive", 75)],
+)  # fmt: skip
+def test_defaults_are_daphnes_or_the_designs(name, default) -> None:
+    assert BY_NAME[name].default == default
+
+
+def test_an_option_knows_its_kind() -> None:
+    assert BY_NAME["demo"].switch
+    assert not BY_NAME["port"].switch
+    assert BY_NAME["endpoints"].repeatable
+    assert not BY_NAME["demo"].repeatable
+    assert BY_NAME["host"].long_flag == "--bind"
+    assert BY_NAME["lifespan"].choices == ("auto", "on", "off")
+    assert BY_NAME["backlog"].parse("3") == 3
+    assert BY_NAME["keep_alive"].parse("3") == 3.0
+    assert BY_NAME["http_timeout"].parse("3") == 3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("port", "x", "--port 'x' is not a whole number."),
+        ("port", "1.5", "--port '1.5' is not a whole number."),
+        ("keep_alive", "soon", "--keep-alive 'soon' is not a number of seconds."),
+        ("http_timeout", "1s", "--http-timeout '1s' is not a number of seconds."),
+        ("headers", "x", "--header 'x': write it as 'name: value'."),
+    ],
+)
+def test_a_text_that_is_no_value_is_refused(name, text, said) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        BY_NAME[name].parse(text)
+    assert str(refusal.value) == said
+
+
+EMPTY = {"root_path", "server_name"}
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if not option.switch])
+def test_an_empty_value_as_from_an_unset_variable_is_refused(option) -> None:
+    if option.name in EMPTY:
+        assert option.parse("") == ""
+        return
+    with pytest.raises(ConfigError) as refusal:
+        option.parse("")
+    assert str(refusal.value).startswith(f"{option.long_flag} is empty: ")
+
+
+def test_values_go_where_they_belong() -> None:
+    config = configure({"application": "a:b", "port": 1, "keep_alive": 3.0})
+    assert (config.application, config.port, config.limits.keep_alive) == ("a:b", 1, 3.0)
+    assert config.limits.backlog == Limits().backlog
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "No application: give it as module:attribute, or try --demo"),
+        ({"application": "a:b", "demo": True}, "An application and --demo"),
+        ({"demo": True, "proxy_headers_host": "x"}, "--proxy-headers .* --proxy-headers-host"),
+        ({"demo": True, "proxy_headers_port": "x"}, "--proxy-headers .* --proxy-headers-port"),
+        ({"demo": True, "port": 65536}, "--port 65536 is not between 0 and 65535"),
+        ({"demo": True, "port": -1}, "--port -1 is not between"),
+        ({"demo": True, "verbosity": 4}, "--verbosity 4 is not between 0 and 3"),
+        ({"demo": True, "verbosity": -1}, "--verbosity -1 is not between 0 and 3"),
+        ({"demo": True, "keep_alive": -1.0}, "--keep-alive -1.0 is negative"),
+        ({"demo": True, "keep_alive": math.nan}, "--keep-alive nan is not a number of seconds"),
+        ({"demo": True, "keep_alive": math.inf}, "--keep-alive inf is not a number of seconds"),
+        ({"demo": True, "host": "127.0.0.1:80"}, "--bind 127.0.0.1:80: .* own option, --port 80"),
+        ({"demo": True, "host": "[::1]:80"}, "--port 80"),
+        ({"demo": True, "host": ":80"}, "--port 80"),
+        ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        configure(values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("verbosity", [0, 3])
+def test_the_ends_of_the_range_of_verbosity_are_in_it(verbosity) -> None:
+    assert configure({"demo": True, "verbosity": verbosity}).verbosity == verbosity
+
+
+def test_good_values_pass() -> None:
+    names = {"proxy_headers_host": "x", "proxy_headers_port": "y"}
+    config = configure(
+        {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}
+    )
+    assert config.limits.websocket_timeout == -1
