@@ -26,6 +26,12 @@ class Limits:
     head_size: int = _limit(
         64 * KIB, "bytes", "A request's line and header fields together; more is answered 431."
     )
+    line_size: int = _limit(
+        32 * KIB,
+        "bytes",
+        "A request's line alone, which is its target above all; more is answered 414. Half of "
+        "--head-size leaves as much for the fields.",
+    )
     head_fields: int = _limit(
         256, "fields", "Header fields of one request; browsers send under 30. More: 431."
     )
