@@ -79,6 +79,17 @@ def application_of(config: Config) -> ASGIApplication:
     return load(cast(str, config.application), factory=config.factory)
 
 
+async def rehearse(config: Config, reactor: Any) -> None:
+    """Make what `config` asks for, and start nothing of it.
+
+    Raises :class:`DaphneLikeError`, as a start would.
+    """
+    call, loop = application_of(config), asyncio.get_running_loop()
+    opened_by(config, Application(call, config.limits, loop, root_path=config.root_path))
+    default_fields(config)
+    listening_on(config, reactor)
+
+
 def opened_by(config: Config, application: Application) -> Open:
     """What a wire calls for each request: the application, behind what `config` puts before it."""
     open: Open = application.open
