@@ -59,7 +59,9 @@ def _parsed(content: bytes, file: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not UTF-8, at byte {error.start}.") from None
     except ValueError as error:
-        raise ConfigError(f"{file} is not TOML: {error}.") from None
+        end = f"at the end, line {len(content.splitlines())}"
+        why = str(error).replace("at end of document", end)
+        raise ConfigError(f"{file} is not TOML: {why}.") from None
 
 
 def _ours(table: dict[str, Any]) -> dict[str, Any] | None:

@@ -118,6 +118,7 @@ def test_a_file_without_a_word_gives_nothing() -> None:
         ('host = "a"\nbind = "a"', "mysite.toml: host and bind are the same option"),
         ("port 1", "mysite.toml is not TOML: Expected '=' after a key in a key/value pair (at lin"),
         ("demo = true\nport =\n", "mysite.toml is not TOML: Invalid value (at line 2, column 7)"),
+        ("demo = true\nport =", "mysite.toml is not TOML: Invalid value (at the end, line 2)."),
     ],
 )
 @pytest.mark.usefixtures("here")
