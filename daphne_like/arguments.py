@@ -22,7 +22,6 @@ _ELSEWHERE = (
     "that is on there is taken back by --switch=no."
 )
 
-
 _QUESTIONS = ("--help", "--version", "--config", "--env-file", "--print-config", "--check")
 
 

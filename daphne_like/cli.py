@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from daphne_like import environment
@@ -29,11 +29,11 @@ def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config
     ``--help``, ``--version``, ``--print-config`` and ``--check``.
     """
     line = said(arguments, program)
-    files = _set_variables(os.environ, line.env_file)
+    files = _set_variables(_named("--env-file", line.env_file, environment.ENV_FILE))
     variables, warnings = environment.options_in(os.environ, files)
     for warning in warnings:
         print(f"daphne-like: {warning}", file=sys.stderr)
-    file = _file(line.config or os.environ.get(environment.CONFIG))
+    file = _file(_named("--config", line.config, environment.CONFIG))
     chosen = merged([line.options, variables, file])
     config = configuration(chosen)
     if line.print_config:
@@ -46,25 +46,33 @@ def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config
     return config
 
 
+def _named(flag: str, name: str | None, variable: str) -> str | None:
+    """The file that the command line names, or else `variable`."""
+    if name is None:
+        flag, name = variable, os.environ.get(variable)
+    if name == "":
+        raise ConfigError(f"{flag} is empty: name a file, or leave it out.")
+    return name
+
+
 def _file(name: str | None) -> Place:
     """What the ``--config`` file gives, or else the project in the current directory."""
-    if not name and not os.access(PYPROJECT, os.F_OK):
+    if name is None and not os.access(PYPROJECT, os.F_OK):
         return {}
     # Only who has a file pays for reading it.
     from daphne_like import toml_file
 
-    return toml_file.read(name) if name else toml_file.found()
+    return toml_file.found() if name is None else toml_file.read(name)
 
 
-def _set_variables(environ: MutableMapping[str, str], file: str | None) -> dict[str, str]:
-    """Set what the ``--env-file`` sets and `environ` does not; the file of each variable."""
-    file = file or environ.get(environment.ENV_FILE)
-    if not file:
+def _set_variables(file: str | None) -> dict[str, str]:
+    """Set the variables of the ``--env-file`` that are not set; return the file of each."""
+    if file is None:
         return {}
     from daphne_like import env_file
 
-    new = {name: text for name, text in env_file.read(file).items() if name not in environ}
-    environ.update(new)
+    new = {name: text for name, text in env_file.read(file).items() if name not in os.environ}
+    os.environ.update(new)
     return dict.fromkeys(new, file)
 
 

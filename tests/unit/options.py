@@ -16,7 +16,17 @@ _PLAIN = {
     float: st.floats(allow_nan=False).map(repr),
     str: st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
 }
-_WORDS = ("1", "a", "x: y", "X-Frame-Options: \u00e4 \"b\" \\ 'c' # d", *LEVELS, "127.0.0.1", "/a")
+_WORDS = (
+    "1",
+    "a",
+    "x: y",
+    "X-Frame-Options: \u00e4 \"b\" \\ 'c' # d",
+    *LEVELS,
+    "127.0.0.1",
+    "/a",
+    "127.0.0.1:80",
+    "unix:/a",
+)
 
 
 def texts(option: Option) -> st.SearchStrategy[str]:

@@ -89,6 +89,8 @@ def test_a_variable_that_is_no_option_is_warned_of(capsys) -> None:
         ("--bogus", "unknown option --bogus; see --help."),
         ("--config nowhere", "Cannot read --config nowhere"),
         ("--env-file nowhere", "Cannot read --env-file nowhere"),
+        ("--config=", "--config is empty: name a file, or leave it out."),
+        ("--env-file=", "--env-file is empty: name a file, or leave it out."),
     ],
 )
 def test_a_bad_configuration_is_refused_in_one_line(line: str, said: str) -> None:
@@ -96,6 +98,12 @@ def test_a_bad_configuration_is_refused_in_one_line(line: str, said: str) -> Non
         configured(line)
     assert str(refusal.value).startswith(said)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_a_variable_names_without_a_word_is_refused() -> None:
+    os.environ["DAPHNE_LIKE_CONFIG"] = ""
+    with pytest.raises(ConfigError, match=r"^DAPHNE_LIKE_CONFIG is empty: "):
+        configured("--demo")
 
 
 # --- Questions --------------------------------------------------------------------------------
