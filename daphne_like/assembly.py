@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Tally
+from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
@@ -85,15 +87,27 @@ async def rehearse(config: Config, reactor: Any) -> None:
     Raises :class:`DaphneLikeError`, as a start would.
     """
     call, loop = application_of(config), asyncio.get_running_loop()
-    opened_by(config, Application(call, config.limits, loop, root_path=config.root_path))
+    application = Application(call, config.limits, loop, root_path=config.root_path)
+    opened_by(config, application, retire=lambda: None)
     default_fields(config)
     listening_on(config, reactor)
 
 
-def opened_by(config: Config, application: Application) -> Open:
-    """What a wire calls for each request: the application, behind what `config` puts before it."""
+def opened_by(
+    config: Config,
+    application: Application,
+    retire: Callable[[], None],
+    randint: Callable[[int, int], int] = random.randint,
+) -> Open:
+    """What a wire calls for each request: the application, behind what `config` puts before it.
+
+    `retire` is called when the process has served as much as it may.
+    """
     open: Open = application.open
-    most = config.limits.concurrency
+    limits = config.limits
+    if limits.max_requests:
+        open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
+    most = limits.concurrency
     if most:
         open = admitted(open, application.live, most, application.now)
     trusted = Trusted(config.forwarded_allow_ips)
