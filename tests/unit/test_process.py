@@ -196,16 +196,13 @@ def test_each_verbosity_shows_a_level_more(capsys, verbosity, counts) -> None:
     assert "daphne_like.part WARNING" in lines
 
 
-@pytest.mark.parametrize(("verbosity", "lowest"), [(-2, logging.CRITICAL), (-1, logging.ERROR)])
-def test_below_warnings_there_are_only_worse_things_of_anybodys(capsys, verbosity, lowest) -> None:
+@pytest.mark.parametrize(("verbosity", "shown"), [(-2, ["CRITICAL"]), (-1, ["ERROR", "CRITICAL"])])
+def test_below_warnings_there_are_only_worse_things_of_anybodys(capsys, verbosity, shown) -> None:
     with unwatched():
-        process.set_up_logging(verbosity, "%(name)s %(levelname)s")
-        for name in NAMES:
-            for level in (logging.WARNING, logging.ERROR, logging.CRITICAL):
-                logging.getLogger(name).log(level, "said")
-    shown = ["ERROR", "CRITICAL"] if lowest == logging.ERROR else ["CRITICAL"]
-    expected = [f"{name} {level}" for name in NAMES for level in shown]
-    assert capsys.readouterr().err.splitlines() == expected
+        process.set_up_logging(verbosity, "%(levelname)s")
+        for level in (logging.WARNING, logging.ERROR, logging.CRITICAL):
+            logging.getLogger("twisted").log(level, "said")
+    assert capsys.readouterr().err.split() == shown
 
 
 def test_the_log_of_an_operator_gets_every_line_instead_of_ours(capsys) -> None:
@@ -352,10 +349,6 @@ def test_what_does_not_end_is_waited_for_a_second_and_left_without_a_word(loop, 
     assert caplog.records == []
 
 
-class Failure(Exception):
-    pass
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_something_is_run_once_on_the_loop_of_the_reactor(loop, handlers, fails) -> None:
     async def main() -> None:
@@ -364,10 +357,10 @@ def test_something_is_run_once_on_the_loop_of_the_reactor(loop, handlers, fails)
         left.append(loop.create_task(asyncio.sleep(1000)))
         await asyncio.sleep(0)
         if fails:
-            raise Failure
+            raise LookupError
 
     left: list[asyncio.Task[None]] = []
-    with pytest.raises(Failure) if fails else nullcontext():
+    with pytest.raises(LookupError) if fails else nullcontext():
         process.run_once(main())
     assert left[0].cancelled()
 
