@@ -81,6 +81,18 @@ def application_of(config: Config) -> ASGIApplication:
     return load(cast(str, config.application), factory=config.factory)
 
 
+async def rehearse(config: Config, reactor: Any) -> None:
+    """Make what `config` asks for, and start nothing of it.
+
+    Raises :class:`DaphneLikeError`, as a start would.
+    """
+    call, loop = application_of(config), asyncio.get_running_loop()
+    application = Application(call, config.limits, loop, root_path=config.root_path)
+    opened_by(config, application, retire=lambda: None)
+    default_fields(config)
+    listening_on(config, reactor)
+
+
 def opened_by(
     config: Config,
     application: Application,

@@ -35,6 +35,16 @@ def header(text: str) -> Field:
     return field
 
 
+LEVELS = {"critical": -2, "error": -1, "warning": 0, "info": 1, "debug": 2, "trace": 3}
+"""The names of the verbosities."""
+
+
+def level(text: str) -> int:
+    """A verbosity from its name or number; raises :class:`ValueError` for what is neither."""
+    named = LEVELS.get(text.lower())
+    return int(text) if named is None else named
+
+
 def sendable(what: str, name: str, value: str) -> Field:
     """A judged field; raises :class:`ConfigError`, which says `what` is wrong."""
     try:
@@ -137,7 +147,11 @@ class Config:
         empty=True,
     )
     no_server_name: bool = _option(
-        False, "--no-server-name", group="HTTP", help="Send no Server header."
+        False,
+        "--no-server-name",
+        "--no-server-header",
+        group="HTTP",
+        help="Send no Server header.",
     )
     no_date_header: bool = _option(
         False, "--no-date-header", group="HTTP", help="Send no Date header."
@@ -174,9 +188,14 @@ class Config:
         help="Peers that --proxy-headers trusts: addresses, networks, 'unix', or '*' for all.",
     )
     verbosity: int = _option(
-        1, "-v", "--verbosity", group="Logging", help="0 warnings, 1 info, 2 debug, 3 asyncio too.",
-        type=int,
-    )  # fmt: skip
+        1,
+        "-v",
+        "--verbosity",
+        "--log-level",
+        group="Logging",
+        help="-2 or critical, -1 error, 0 warning, 1 info, 2 debug, 3 or trace: asyncio too.",
+        type=level,
+    )
     access_log: str | None = _option(
         None,
         "--access-log",

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -123,7 +123,7 @@ def on_stop_signals(reactor: Any, stop: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
 
 
-_LEVELS = {0: logging.WARNING, 1: logging.INFO}
+_LEVELS = {-2: logging.CRITICAL, -1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 
 
 def set_up_logging(verbosity: int, log_format: str) -> None:
@@ -146,7 +146,9 @@ def log_to_twisted(verbosity: int) -> None:
 
 
 def _log_with(handler: logging.Handler, verbosity: int, *names: str) -> None:
-    logging.getLogger("daphne_like").setLevel(_LEVELS.get(verbosity, logging.DEBUG))
+    level = _LEVELS.get(verbosity, logging.DEBUG)
+    handler.setLevel(level)
+    logging.getLogger("daphne_like").setLevel(level)
     if verbosity >= 3:
         logging.getLogger("asyncio").setLevel(logging.DEBUG)
     for name in names:
@@ -204,6 +206,20 @@ def run(
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     _end(asyncio.get_event_loop())
+
+
+def run_once(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` on the loop of the reactor that is installed, and end what it leaves running.
+
+    A signal has its usual meaning meanwhile.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    loop = asyncio.get_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        _end(loop)
 
 
 def _first(call: Callable[[], object], then: Callable[[], object]) -> Callable[[], None]:

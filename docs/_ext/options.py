@@ -10,6 +10,7 @@ from dataclasses import fields
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from daphne_like.environment import variable
 from daphne_like.limits import Limits
 from daphne_like.options import OPTIONS, Option
 
@@ -65,8 +66,17 @@ def options() -> Iterator[str]:
     for group, rows in groupby(OPTIONS, lambda option: option.group):
         yield from ("", f"## {group}", "")
         yield from table(
-            ("Option", "Default", "What it sets"),
-            ((", ".join(map(code, row.flags)), default(row.default), purpose(row)) for row in rows),
+            ("Option", "In a file", "Variable", "Default", "What it sets"),
+            (
+                (
+                    ", ".join(map(code, row.flags)),
+                    code(row.names[0]),
+                    code(variable(row.names[0])),
+                    default(row.default),
+                    purpose(row),
+                )
+                for row in rows
+            ),
         )
 
 

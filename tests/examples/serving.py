@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def serving(
     place: Path,
     command: tuple[str, ...] = COMMAND,
     descriptors: tuple[int, ...] = (),
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Iterator[Server]:
     """Run ``daphne-like arguments`` in `directory` until the block is left.
 
@@ -73,7 +74,7 @@ def serving(
         process = subprocess.Popen(
             [*command, *arguments],
             cwd=directory,
-            env=ENVIRONMENT,
+            env=environment,
             stdout=access,
             stderr=log,
             pass_fds=descriptors,

@@ -12,10 +12,18 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from daphne_like.assembly import LoopClock, default_fields, describe, listening_on, opened_by
+from daphne_like.assembly import (
+    LoopClock,
+    default_fields,
+    describe,
+    listening_on,
+    opened_by,
+    rehearse,
+)
 from daphne_like.config import Config
+from daphne_like.errors import ConfigError
 from daphne_like.testing import FakeStream, MemoryWire, RecordingOpen
-from tests.unit.asgi.fakes import body, request, sending, start
+from tests.unit.asgi.fakes import body, request, run, sending, start
 from tests.unit.fakes import GET, House, serving
 
 OTHER = IPv4Address("TCP", "192.0.2.9", 1)
@@ -122,6 +130,25 @@ def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, op
     log.write_bytes(b"before\n")
     serving(house(hello, access_log=str(log)), main)
     assert opened[0].closed
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, None),
+        ({"demo": False, "application": "nowhere:app"}, "Cannot import 'nowhere'"),
+        ({"forwarded_allow_ips": "nobody"}, "--forwarded-allow-ips 'nobody'"),
+    ],
+)
+def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options, refused):
+    at = house(port=1, **options)
+    if refused:
+        with pytest.raises(ConfigError, match=refused):
+            run(rehearse(at.config, at))
+    else:
+        run(rehearse(at.config, at))
+        assert at.asked == [("tcp", "127.0.0.1", 1)]
+    assert at.ports == []
 
 
 def test_more_requests_than_may_run_are_answered_503(house, caplog):

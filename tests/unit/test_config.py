@@ -2,7 +2,7 @@
 
 import pytest
 
-from daphne_like.config import Config, addresses, header
+from daphne_like.config import LEVELS, Config, addresses, header, level
 from daphne_like.errors import ConfigError
 
 
@@ -47,3 +47,10 @@ def test_a_header_that_no_response_may_have_is_refused(text, reason) -> None:
     with pytest.raises(ConfigError, match="--header") as refusal:
         header(text)
     assert reason in str(refusal.value)
+
+
+def test_a_verbosity_is_a_level_by_name_or_by_number() -> None:
+    assert [level(name) for name in LEVELS] == [-2, -1, 0, 1, 2, 3]
+    assert level("INFO") == level("1") == 1
+    with pytest.raises(ValueError, match="loud"):
+        level("loud")

@@ -14,7 +14,7 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -196,6 +196,15 @@ def test_each_verbosity_shows_a_level_more(capsys, verbosity, counts) -> None:
     assert "daphne_like.part WARNING" in lines
 
 
+@pytest.mark.parametrize(("verbosity", "shown"), [(-2, ["CRITICAL"]), (-1, ["ERROR", "CRITICAL"])])
+def test_below_warnings_there_are_only_worse_things_of_anybodys(capsys, verbosity, shown) -> None:
+    with unwatched():
+        process.set_up_logging(verbosity, "%(levelname)s")
+        for level in (logging.WARNING, logging.ERROR, logging.CRITICAL):
+            logging.getLogger("twisted").log(level, "said")
+    assert capsys.readouterr().err.split() == shown
+
+
 def test_the_log_of_an_operator_gets_every_line_instead_of_ours(capsys) -> None:
     theirs = io.StringIO()
     with unwatched() as root:
@@ -338,6 +347,22 @@ def test_what_does_not_end_is_waited_for_a_second_and_left_without_a_word(loop, 
     assert ended_with(loop, stubborn()) == 1
     gc.collect()
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_something_is_run_once_on_the_loop_of_the_reactor(loop, handlers, fails) -> None:
+    async def main() -> None:
+        assert asyncio.get_running_loop() is loop
+        assert set(handlers.values()) == {signal.SIG_DFL}
+        left.append(loop.create_task(asyncio.sleep(1000)))
+        await asyncio.sleep(0)
+        if fails:
+            raise LookupError
+
+    left: list[asyncio.Task[None]] = []
+    with pytest.raises(LookupError) if fails else nullcontext():
+        process.run_once(main())
+    assert left[0].cancelled()
 
 
 # --- The exit status --------------------------------------------------------------------------
