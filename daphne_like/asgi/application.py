@@ -97,10 +97,9 @@ class Application:
             return
         _logger.warning(
             "The application took longer than %s s to end, with nobody left who waits for it, "
-            "and is cancelled: %s %s, in %s",
+            "and is cancelled: %s, in %s",
             self.limits.application_close_timeout,
-            exchange.request.method,
-            exchange.request.target,
+            exchange.request.label,
             _waiting_in(task),
         )
         task.cancel()
