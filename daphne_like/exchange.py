@@ -133,7 +133,7 @@ def escaped(raw: bytes) -> str:
 
 def printable(text: str) -> str:
     """A name from outside, a host or a path for example, escaped as its bytes are."""
-    return escaped(text.encode("utf-8", "surrogateescape"))
+    return escaped(text.encode("utf-8", "backslashreplace"))
 
 
 _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")

@@ -17,7 +17,7 @@ import pytest
 import twisted.logger
 
 from daphne_like import logs
-from daphne_like.config import LOG_FORMAT, Config
+from daphne_like.config import Config
 from daphne_like.errors import ConfigError
 
 NAMES = ("daphne_like", "asyncio", "twisted")
@@ -283,4 +283,3 @@ def test_the_level_is_coloured_in_the_default_format_only(monkeypatch) -> None:
     assert " \x1b[0mLevel 35\x1b[0m said\n" in coloured
     assert " WARNING  said\n" in plain
     assert logged(monkeypatch, color="always", log_format="%(levelname)s").startswith("WARNING\n")
-    assert LOG_FORMAT == Config().log_format
