@@ -203,7 +203,10 @@ LETTERS: dict[str, Atom] = {
     "U": Atom("The path", KEYS["path"].get),
     "q": Atom("The query", KEYS["query"].get),
     "H": Atom("The protocol", _protocol),
-    "s": Atom("The status; 499 where the client left before there was one", _status),
+    "s": Atom(
+        "The status; 499 where the client left, or broke off, before there was one",
+        _status,
+    ),
     "B": Atom("Bytes of the response's body", KEYS["bytes_out"].get),
     "b": Atom("The same, but `-` for none", lambda record: record.bytes_out or "-"),
     "f": Atom("The field `Referer`", KEYS["referer"].get),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -87,7 +88,10 @@ class ASGIService(Service):
         config, limits = self._config, self._config.limits
         call = self._given or application_of(config)
         loop = asyncio.get_running_loop()
-        application = Application(call, limits, loop, root_path=config.root_path)
+        # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
+        application = Application(
+            call, limits, loop, root_path=config.root_path, now=time.perf_counter
+        )
         open = opened_by(config, application)
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
