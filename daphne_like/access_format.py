@@ -109,6 +109,11 @@ def _request_line(record: Record) -> str:
     return f"{request.method} {request.target} HTTP/{request.http_version}"
 
 
+def _number(record: Record) -> int | None:
+    """An application may give a status of its own type: ``http.HTTPStatus``."""
+    return None if record.status is None else int(record.status)
+
+
 _CLIENT_LEFT = 499
 """What nginx logs where no status was sent; what reads lines expects a number."""
 
@@ -163,7 +168,7 @@ KEYS: dict[str, Atom] = {
     "protocol": Atom("`HTTP/1.1`, for example", _protocol),
     "scheme": Atom("`http` or `https`", attrgetter("request.scheme")),
     "host": Atom("What the client calls the server, with the port that it names", _host),
-    "status": Atom("The status; none where the client left first", attrgetter("status")),
+    "status": Atom("The status; none where the client left first", _number),
     "bytes_in": Atom("Bytes of the request's body", attrgetter("bytes_in")),
     "bytes_out": Atom("Bytes of the response's body", attrgetter("bytes_out")),
     "duration": Atom("Seconds from the head to the end of the application's task", _duration),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from daphne_like.exchange import Exchange, Field, Fields, Open, Request, ResponseHead, Stream
 from daphne_like.forwarded import Trusted
@@ -28,28 +29,20 @@ def identified(open: Open, trusted: Trusted, name: bytes, make: Callable[[], str
     `name` is in lower case. A peer that is trusted may have given the id; who is not
     trusted, or gives several, or something else, gets one that `make` makes.
     """
+    believed = lru_cache(1024)(trusted.peer)  # A connection has the same for all its requests.
 
     def open_identified(request: Request, stream: Stream) -> Exchange:
-        given = _given(request, name) if trusted.peer(request.peer) else None
-        text = given or make()
-        field = name, text.encode()
-        request.request_id = text
-        if given is None:
-            request.headers = [*_without(request.headers, name), field]
+        values = [value for known, value in request.headers if known == name]
+        if len(values) == 1 and _GOOD.fullmatch(values[0]) and believed(request.peer):
+            field = name, values[0]
+        else:
+            field = name, make().encode()
+            others = [kept for kept in request.headers if kept[0] != name]
+            request.headers = [*others, field]
+        request.request_id = field[1].decode()
         return open(request, _IdentifiedStream(stream, field))
 
     return open_identified
-
-
-def _given(request: Request, name: bytes) -> str | None:
-    values = [value for known, value in request.headers if known == name]
-    if len(values) != 1 or _GOOD.fullmatch(values[0]) is None:
-        return None
-    return values[0].decode()
-
-
-def _without(fields: Fields, name: bytes) -> Fields:
-    return [field for field in fields if field[0].lower() != name]
 
 
 class _IdentifiedStream:
@@ -69,9 +62,11 @@ class _IdentifiedStream:
 
     def _identified(self, head: ResponseHead) -> ResponseHead:
         """Another head: the given one may be that of many responses."""
+        name = self._field[0]
+        others = [field for field in head.fields if field[0].lower() != name]
         return ResponseHead(
             head.status,
-            [*_without(head.fields, self._field[0]), self._field],
+            [*others, self._field],
             head.length,
             bodiless=head.bodiless,
             close=head.close,

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -234,6 +235,13 @@ def test_json_has_every_key_in_its_order_and_numbers_are_numbers() -> None:
         "referer": "http://a/b?c",
         "request_id": None,
     }
+
+
+def test_a_status_may_be_an_applications_own_kind_of_number() -> None:
+    assert json.loads(made("json", status=HTTPStatus.NOT_FOUND))["status"] == 404
+    for text in ("%(s)s", "%(status)s"):
+        assert made(text, status=HTTPStatus.NOT_FOUND) == "404"
+    assert made("daphne", status=HTTPStatus.NOT_FOUND).endswith('" 404 22')
 
 
 def test_json_says_null_where_there_is_nothing() -> None:
