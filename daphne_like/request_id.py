@@ -86,6 +86,9 @@ class _IdentifiedStream:
     def send_body(self, data: bytes) -> None:
         self._stream.send_body(data)
 
+    def send_file(self, file: int, offset: int, count: int) -> None:
+        self._stream.send_file(file, offset, count)
+
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         self._stream.end(trailers)
 

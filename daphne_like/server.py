@@ -92,7 +92,7 @@ class ASGIService(Service):
         application = Application(
             call, limits, loop, root_path=config.root_path, now=time.perf_counter
         )
-        open = opened_by(config, application)
+        open = opened_by(config, application, self._retire)
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
@@ -171,6 +171,11 @@ class ASGIService(Service):
             return
         seconds = self._config.limits.graceful_timeout
         _logger.info("Stopping: waiting up to %g s for %s%s", seconds, what, self._way_out)
+
+    def _retire(self) -> None:
+        _logger.info("Stopping: as many requests as --limit-max-requests says have come")
+        cast(Shared, self._shared).draining = True  # Every response from now on says so.
+        self._reactor.callLater(0, self._reactor.stop)
 
     def force(self) -> None:
         """Wait for nothing any more: a second signal's meaning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ NAME = b"x-request-id"
 class Door:
     """A server behind ``identified``, which makes the ids 1, 2, and so on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *supports: str) -> None:
         self.made = 0
+        self.supports = supports
         self.inside = RecordingOpen()
         self.open = identified(self.inside, Trusted("127.0.0.1"), NAME, self._make)
 
@@ -35,7 +37,7 @@ class Door:
     ) -> RecordedExchange:
         """The exchange of a request; the stream that the wire gave is its ``outside``."""
         asked = Request("GET", b"/", b"", headers, "1.1", "http", b"a", client, None)
-        self.outside = FakeStream("an extension")
+        self.outside = FakeStream(*self.supports)
         assert self.open(asked, self.outside) is self.inside.last
         return self.inside.last
 
@@ -129,6 +131,16 @@ def test_the_response_has_it_at_once_or_head_first() -> None:
     assert (door.outside.body, door.outside.trailers) == (b"hello", [(b"t", b"u")])
 
 
+def test_a_file_goes_through(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"hello")
+    door = Door("http.response.pathsend")
+    exchange = door.ask([])
+    exchange.start(b"")
+    with (tmp_path / "file").open("rb") as file:
+        exchange.stream.send_file(file.fileno(), 1, 3)
+    assert door.outside.body == b"ell"
+
+
 def test_an_application_that_answers_it_by_itself_answers_it_once() -> None:
     door = Door()
     door.ask([]).answer(b"", 200, [(b"X-Request-ID", b"theirs"), (b"a", b"b")])
@@ -149,7 +161,7 @@ def test_a_head_that_may_be_that_of_others_stays_as_it_is() -> None:
 
 
 def test_everything_else_goes_through() -> None:
-    door = Door()
+    door = Door("an extension")
     stream = door.ask([]).stream
     assert stream.supports == {"an extension"}
     assert not stream.full

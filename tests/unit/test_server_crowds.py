@@ -87,3 +87,21 @@ def test_a_stop_that_fails_is_told_and_still_over(house, caplog, monkeypatch):
     monkeypatch.setattr(server.Application, "drain", lambda self, seconds: 1 / 0)
     serving(house(hello))
     assert caplog.messages == ["The server did not stop cleanly:"]
+
+
+def test_a_process_that_has_served_enough_is_told_to_stop(house, caplog):
+    async def main(at: House) -> list[int]:
+        stopped = []
+        at.stop = lambda: stopped.append(answers)
+        answers = 0
+        for _ in range(6):
+            answers += "200" in await at.get()
+            await asyncio.sleep(1)
+        return stopped
+
+    caplog.set_level(logging.INFO, "daphne_like.server")
+    at = house(hello, max_requests=3, max_requests_jitter=2)
+    [when] = serving(at, main)
+    assert when in (3, 4, 5)
+    assert "Stopping: as many requests as --limit-max-requests says have come" in caplog.messages
+    assert serving(house(hello), main) == []
