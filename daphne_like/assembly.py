@@ -11,21 +11,23 @@ import logging
 import random
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 
 from daphne_like import config as configuration
+from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
+from daphne_like.access_format import compiled, daphne_in_colour
 from daphne_like.admission import admitted
 from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
-from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Tally
+from daphne_like.logs import wants_colour
+from daphne_like.request_id import identified
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.wire.http1 import HTTP1Connection
@@ -111,34 +113,40 @@ def opened_by(
     if most:
         open = admitted(open, application.live, most, application.now)
     trusted = Trusted(config.forwarded_allow_ips)
-    if not config.proxy_headers:
-        return open
+    if config.proxy_headers:
+        open = forwarded(open, trusted, _forwarded_headers(config))
+    if config.request_id is not None:
+        open = identified(open, trusted, config.request_id.lower().encode())
+    return open
+
+
+def _forwarded_headers(config: Config) -> ForwardedHeaders:
     default = ForwardedHeaders()
-    names = ForwardedHeaders(
+    return ForwardedHeaders(
         _field_name(config.proxy_headers_host, default.address),
         _field_name(config.proxy_headers_port, default.port),
     )
-    return forwarded(open, trusted, names)
 
 
 def _field_name(given: str | None, default: bytes) -> bytes:
     return default if given is None else given.lower().encode("latin-1")
 
 
-def access_stream(config: Config) -> TextIO | None:
-    """Where access lines go, if anywhere; raises :class:`StartupError`."""
-    path = config.access_log
+def access_log(config: Config) -> AccessLog | None:
+    """Where access lines go, if anywhere; raises :class:`DaphneLikeError`."""
+    path, line = config.access_log, compiled(config.access_log_format)
     if config.no_access_log or (path is None and config.verbosity < 1):
         return None
-    if path is None or path == "-":
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Into a pipe too: who watches the log wants a line when it happens.
-            sys.stdout.reconfigure(line_buffering=True)
-        return sys.stdout
-    try:
-        return Path(path).open("a", buffering=1, encoding="ascii")
-    except OSError as error:
-        raise StartupError(f"Cannot write to --access-log {path}: {error.strerror}.") from None
+    if path == "logging":
+        return AccessLogger(line)
+    if path is not None and path != "-":
+        return AccessFile(path, line)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Into a pipe too: who watches the log wants a line when it happens.
+        sys.stdout.reconfigure(line_buffering=True)
+    if config.access_log_format == "daphne" and wants_colour(config.color, sys.stdout):
+        line = daphne_in_colour
+    return AccessStream(sys.stdout, line)
 
 
 def default_fields(config: Config) -> DefaultFields:

@@ -112,7 +112,9 @@ def serve(config: Config) -> int:
         reactor.stop()
 
     service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT)
-    process.run(reactor, service.startService, service.stopService, service.force)
+    process.run(
+        reactor, service.startService, service.stopService, service.force, service.reopen_logs
+    )
     return complain(failures[0]) if failures else 0
 
 
@@ -135,11 +137,11 @@ def check(config: Config) -> int:
 
 def _prepared(config: Config) -> Any:
     """The reactor, with the log set up."""
-    from daphne_like import process
+    from daphne_like import logs, process
 
-    process.set_up_logging(config.verbosity, config.log_format)
+    logs.set_up_logging(config)
     reactor = process.install_reactor(config.loop, tls=needs_twisted_tls(config))
-    process.bridge_twisted_log()
+    logs.bridge_twisted_log()
     return reactor
 
 
@@ -188,11 +190,14 @@ def _twistd_options() -> type:
 
 def makeService(options: Any) -> IService:
     """The service for ``twistd daphne-like``, with the configuration that its options hold."""
-    from daphne_like import process
+    from daphne_like import logs, process
     from daphne_like.server import ASGIService
 
     config, reactor = options["config"], options["reactor"]
-    process.log_to_twisted(config.verbosity)
+    try:
+        logs.log_to_twisted(config)
+    except ConfigError as error:
+        sys.exit(complain(error))
 
     def failed(error: DaphneLikeError) -> None:
         process.exit_with(complain(error))

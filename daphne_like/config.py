@@ -200,13 +200,40 @@ class Config:
         None,
         "--access-log",
         group="Logging",
-        help="A file for access lines; - for standard output, which is the default from -v 1 on.",
+        help="A file for access lines; - for standard output, which is the default from -v 1 on; "
+        "logging for the logger daphne_like.access.",
     )
     no_access_log: bool = _option(
         False, "--no-access-log", group="Logging", help="Write no access lines."
     )
+    access_log_format: str = _option(
+        "daphne",
+        "--access-log-format",
+        "--access-logformat",
+        group="Logging",
+        help="What an access line says: daphne, common, combined, json, or atoms such as %(h)s.",
+    )
     log_format: str = _option(
         LOG_FORMAT, "--log-fmt", group="Logging", help="The format of log lines (logging module)."
+    )
+    log_config: str | None = _option(
+        None,
+        "--log-config",
+        group="Logging",
+        help="A file that sets up logging, by its suffix .ini, .conf, .json or .toml.",
+    )
+    color: str = _option(
+        "auto",
+        "--color",
+        group="Logging",
+        help="Colour the default formats; auto does on a terminal, and hears NO_COLOR.",
+        choices=("auto", "always", "never"),
+    )
+    request_id: str | None = _option(
+        None,
+        "--request-id",
+        group="Logging",
+        help="Give each request an id, in this header, both ways, and in logs: X-Request-ID.",
     )
     limits: Limits = field(default_factory=Limits)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from daphne_like.config import GROUPS, LEVELS, Config, level, sendable
 from daphne_like.errors import ConfigError
+from daphne_like.headers import is_free
 from daphne_like.limits import Limits
 
 
@@ -176,6 +177,8 @@ def _check(config: Config) -> None:
     if config.verbosity not in LEVELS.values():
         raise ConfigError(f"--verbosity {config.verbosity} is not between -2 and 3.")
     sendable("--server-name", "server", config.server_name)
+    if config.request_id is not None:
+        _check_request_id(config.request_id)
     for name, flag in (
         (config.proxy_headers_host, "--proxy-headers-host"),
         (config.proxy_headers_port, "--proxy-headers-port"),
@@ -184,6 +187,11 @@ def _check(config: Config) -> None:
             raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
         if name is not None:
             sendable(flag, name, "")
+
+
+def _check_request_id(name: str) -> None:
+    if not is_free(name.lower().encode()):
+        raise ConfigError(f"--request-id {name!r} cannot be its header; try X-Request-ID.")
 
 
 def _check_host(host: str) -> None:

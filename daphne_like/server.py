@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -25,7 +25,7 @@ from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
     HTTPFactory,
     LoopClock,
-    access_stream,
+    access_log,
     application_of,
     default_fields,
     describe,
@@ -74,7 +74,7 @@ class ASGIService(Service):
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
         self._shared: Shared | None = None
-        self._access_stream: TextIO | None = None
+        self._access_log: AccessLog | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -88,7 +88,10 @@ class ASGIService(Service):
         config, limits = self._config, self._config.limits
         call = self._given or application_of(config)
         loop = asyncio.get_running_loop()
-        application = Application(call, limits, loop, root_path=config.root_path)
+        # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
+        application = Application(
+            call, limits, loop, root_path=config.root_path, now=time.perf_counter
+        )
         open = opened_by(config, application, self._retire)
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
@@ -109,9 +112,9 @@ class ASGIService(Service):
             (pausable.pauseProducing if crowded else pausable.resumeProducing)()
 
     def _observe(self, application: Application) -> None:
-        self._access_stream = access_stream(self._config)
-        if self._access_stream is not None:
-            application.observers.append(AccessLog(self._access_stream))
+        self._access_log = access_log(self._config)
+        if self._access_log is not None:
+            application.observers.append(self._access_log)
 
     async def _listen(self, factory: Factory) -> None:
         loop = asyncio.get_running_loop()
@@ -185,6 +188,11 @@ class ASGIService(Service):
         if self._stopping is not None:
             self._stopping.cancel()
 
+    def reopen_logs(self) -> None:
+        """Go on with the access lines in a new file, where the old one was moved away."""
+        if self._access_log is not None:
+            self._access_log.reopen()
+
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
         self._reactor.stop()
@@ -229,8 +237,8 @@ class ASGIService(Service):
         except Exception:
             _logger.exception("The server did not stop cleanly:")
         finally:
-            if self._access_stream not in (None, sys.stdout):
-                self._access_stream.close()
+            if self._access_log is not None:
+                self._access_log.close()
 
     @property
     def ports(self) -> list[IListeningPort]:

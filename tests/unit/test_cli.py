@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from daphne_like import assembly, cli, process, server
+from daphne_like import assembly, cli, logs, process, server
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
 
@@ -150,9 +150,10 @@ def test_a_check_makes_everything_and_says_that_it_is_fine(house, rehearsal, cap
         configured(f"{name} --check --loop asyncio -v 2 --log-fmt f")
     assert left.value.code == 0
     assert capsys.readouterr() == (f"{name} is fine.\n", "")
-    assert rehearsal.rehearsed == (configured(f"{name} --loop asyncio -v 2 --log-fmt f"), house)
+    config = configured(f"{name} --loop asyncio -v 2 --log-fmt f")
+    assert rehearsal.rehearsed == (config, house)
     assert house.events == [
-        ("set_up_logging", 2, "f"),
+        ("set_up_logging", config),
         ("reactor", "asyncio", False),
         ("bridge_twisted_log",),
         ("leave", 0, 10.0),
@@ -211,6 +212,9 @@ class House:
     def force(self) -> None:
         self.events.append("force")
 
+    def reopen_logs(self) -> None:
+        self.events.append("reopen")
+
     def stop(self) -> None:
         self.events.append("reactor stops")
 
@@ -226,8 +230,10 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(process, "install_reactor", made.install_reactor)
     monkeypatch.setattr(process, "run", made.run)
     monkeypatch.setattr(server, "ASGIService", made.service)
-    for name in ("set_up_logging", "bridge_twisted_log", "log_to_twisted", "exit_with", "leave"):
+    for name in ("exit_with", "leave"):
         monkeypatch.setattr(process, name, made.noted(name))
+    for name in ("set_up_logging", "bridge_twisted_log", "log_to_twisted"):
+        monkeypatch.setattr(logs, name, made.noted(name))
     return made
 
 
@@ -235,13 +241,14 @@ def test_it_serves_from_start_to_stop_and_leaves_with_success(house, capsys) -> 
     line = "--demo --loop asyncio -v 2 --log-fmt f --application-close-timeout 7"
     assert cli.main(line.split()) == 0
     assert house.events == [
-        ("set_up_logging", 2, "f"),
+        ("set_up_logging", configured(line)),
         ("reactor", "asyncio", False),
         ("bridge_twisted_log",),
         "service",
         "start",
         "stop",
         "force",
+        "reopen",
         ("leave", 0, 7.0),
     ]
     assert house.config == configured(line)
@@ -352,7 +359,20 @@ def test_the_service_of_twistd_logs_to_twisted(house) -> None:
     assert cli.makeService(parsed("--demo -v 2")) is house
     assert house.config.demo
     assert house.way_out == "", "twistd has signals of its own"
-    assert house.events[1:] == [("log_to_twisted", 2), "service"]
+    assert house.events[1:] == [("log_to_twisted", house.config), "service"]
+
+
+def test_under_twistd_a_file_for_the_log_that_cannot_be_used_is_one_line(
+    house, capsys, monkeypatch
+) -> None:
+    def refuse(config: Config) -> None:
+        raise ConfigError("no such file")
+
+    monkeypatch.setattr(logs, "log_to_twisted", refuse)
+    with pytest.raises(SystemExit) as left:
+        cli.makeService(parsed("--demo"))
+    assert left.value.code == 2
+    assert capsys.readouterr() == ("", "daphne-like: no such file\n")
 
 
 @FAILURES

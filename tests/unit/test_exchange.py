@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daphne_like.exchange import Record, Request, ResponseHead, escaped
+from daphne_like.exchange import Record, Request, ResponseHead, escaped, printable
 
 
 def request(raw_path: bytes = b"/", query: bytes = b"", **options: Any) -> Request:
@@ -48,6 +48,23 @@ def test_it_has_a_name_where_it_was_given_one() -> None:
     assert got.request_id is None
     got.request_id = "a1"
     assert got.request_id == "a1"
+
+
+def test_in_a_log_line_it_has_method_target_and_name() -> None:
+    got = request(b"/\xff", b"b")
+    assert got.label == r"GET /\xff?b"
+    got.request_id = "a1"
+    assert got.label == r"GET /\xff?b [a1]"
+
+
+@given(st.text(st.characters(categories=None)))
+def test_any_name_can_be_printed(name: str) -> None:
+    assert printable(name).isascii()
+    assert (printable(name) + " ").isprintable()
+
+
+def test_a_name_is_shown_as_its_bytes() -> None:
+    assert printable("/run/caf\xe9") == r"/run/caf\xc3\xa9"
 
 
 def test_a_target_is_path_and_query() -> None:

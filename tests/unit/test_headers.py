@@ -19,6 +19,7 @@ from daphne_like.headers import (
     Framing,
     hint_fields,
     host_of,
+    is_free,
     judge_request,
     response_head,
     tokens,
@@ -57,6 +58,24 @@ def refused(*fields: tuple[bytes, bytes], version: str = "1.1") -> tuple[int, st
     with pytest.raises(RemoteFault) as caught:
         judge_request(list(fields), version)
     return caught.value.status, caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [
+        (b"x-request-id", True),
+        (b"traceparent", True),
+        (b"", False),
+        (b"a b", False),
+        (b"host", False),
+        (b"connection", False),
+        (b"content-length", False),
+        (b"date", False),
+        (b"server", False),
+    ],
+)
+def test_a_free_name_has_no_meaning_for_the_server(name: bytes, free: bool) -> None:
+    assert is_free(name) is free
 
 
 class TestHost:

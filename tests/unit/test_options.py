@@ -197,6 +197,8 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "host": "[::1]:80"}, "--port 80"),
         ({"demo": True, "host": ":80"}, "--port 80"),
         ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
+        ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
+        ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
@@ -211,7 +213,7 @@ def test_the_ends_of_the_range_of_verbosity_are_in_it(verbosity) -> None:
 
 
 def test_good_values_pass() -> None:
-    names = {"proxy_headers_host": "x", "proxy_headers_port": "y"}
+    names = {"proxy_headers_host": "x", "proxy_headers_port": "y", "request_id": "X-Id"}
     config = configure(
         {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}
     )

@@ -236,6 +236,17 @@ def test_where_nobody_listens_for_records_an_exchange_is_served_all_the_same():
     run(main())
 
 
+def test_a_record_has_the_head_of_what_was_answered():
+    async def main(*messages):
+        served = Served(sending(*messages))
+        await served.get()
+        return served.record
+
+    head = run(main(start(201, (b"a", b"b")), body())).head
+    assert (head.status, head.fields) == (201, [(b"a", b"b")])
+    assert run(main()).head.status == 500
+
+
 def test_headers_may_be_left_out_and_a_body_message_may_be_bare():
     bare = [{"type": "http.response.start", "status": 204}, {"type": "http.response.body"}]
     assert calls_of(sending(*bare)) == [("respond", 204, b"")]
