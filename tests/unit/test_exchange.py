@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daphne_like.exchange import Record, Request, ResponseHead, escaped, printable
@@ -77,7 +77,6 @@ def test_a_target_cannot_act_on_a_terminal() -> None:
 
 
 @given(st.binary())
-@settings(deadline=None)
 def test_what_is_escaped_can_be_printed(raw: bytes) -> None:
     text = escaped(raw)
     assert text.isascii()
@@ -85,7 +84,6 @@ def test_what_is_escaped_can_be_printed(raw: bytes) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\')))
-@settings(deadline=None)
 def test_what_can_be_printed_is_not_escaped(text: str) -> None:
     assert escaped(text.encode()) == text
 

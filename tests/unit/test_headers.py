@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daphne_like import headers
@@ -132,7 +132,6 @@ class TestFraming:
         assert framing((b"content-length", length)).length == size
 
     @given(st.binary().filter(lambda raw: not raw.isdigit() or len(raw) > 19))
-    @settings(deadline=None)
     def test_and_nothing_else(self, length: bytes) -> None:
         fault = refused(HOST, (b"content-length", length))
         assert fault == (400, "malformed Content-Length")
@@ -147,7 +146,6 @@ class TestFraming:
         assert framing((b"transfer-encoding", b"Chunked")).length is None
 
     @given(st.binary().filter(lambda raw: raw.lower() != b"chunked"))
-    @settings(deadline=None)
     def test_another_coding_is_unknown(self, coding: bytes) -> None:
         fault = refused(HOST, (b"transfer-encoding", coding))
         assert fault == (501, "unknown transfer coding")
@@ -217,7 +215,6 @@ class TestResponseFields:
             assert response_head(200, fields, "GET").fields == fields
 
     @given(token, value)
-    @settings(deadline=None)
     def test_a_token_and_a_value_without_controls_are_good(self, name: bytes, text: bytes) -> None:
         assert response_head(200, [(b"x-" + name, text)], "GET").fields == [(b"x-" + name, text)]
 

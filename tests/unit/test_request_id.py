@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daphne_like.exchange import Address, Fields, Request, ResponseHead
@@ -100,7 +100,6 @@ def test_what_the_wire_remembers_is_left_alone() -> None:
 
 
 @given(st.binary(max_size=140))
-@settings(deadline=None)
 def test_an_id_can_stand_in_any_line(value: bytes) -> None:
     request = Door().ask([(NAME, value)]).request
     assert re.fullmatch(r"[!-~]{1,128}", str(request.request_id))

@@ -88,9 +88,7 @@ def walk(path: list[tuple[str, Any]], end: str) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(list(PATHS.values())).map(lambda names: [("message", name) for name in names]),
     st.lists(steps, max_size=25),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
@@ -111,7 +111,6 @@ class TestWholeResponses:
         st.lists(st.tuples(st.from_regex(rb"x-[a-z]{1,9}", fullmatch=True), st.just(b"v\xff"))),
         st.binary(),
     )
-    @settings(deadline=None)
     def test_h11_reads_what_was_sent(self, fields: Fields, body: bytes) -> None:
         side = Side()
         side.respond(head(fields), body)
@@ -168,7 +167,6 @@ class TestStreamedResponses:
         assert side.response("HEAD").headers == []
 
     @given(st.lists(st.binary()), st.booleans())
-    @settings(deadline=None)
     def test_h11_reads_what_was_sent(self, pieces: list[bytes], announced: bool) -> None:
         length = [(b"content-length", b"%d" % len(b"".join(pieces)))]
         side = Side()

@@ -229,4 +229,4 @@ class HTTP1Machine(RuleBasedStateMachine):
 
 
 TestHTTP1Machine = HTTP1Machine.TestCase
-TestHTTP1Machine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestHTTP1Machine.settings = settings(max_examples=60, stateful_step_count=60)
