@@ -103,7 +103,7 @@ def _version_2(data: bytes) -> Preamble | None:
         raise BadPreamble("has an unknown address family")
     if len(data) < size:
         return None
-    return _READERS_2[family if command else 0](size, data[_FIXED:size])
+    return _READERS_2[family if command and kind else 0](size, data[_FIXED:size])
 
 
 def _internet(family: int, length: int) -> Callable[[int, bytes], Preamble]:
@@ -129,7 +129,7 @@ def _unix(size: int, block: bytes) -> Preamble:
 
 
 def _local(size: int, block: bytes) -> Preamble:
-    """The command ``LOCAL``, and addresses that the proxy cannot name."""
+    """For the command ``LOCAL``, and for what the proxy cannot name."""
     return Preamble(size)
 
 

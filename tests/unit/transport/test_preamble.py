@@ -45,6 +45,8 @@ GOOD: list[tuple[bytes, Any]] = [
     (v2(b"\0abstract".ljust(216, b"x"), 0x31), (socket.AF_UNIX, b"", b"x" * 108)),
     (v2(b"", 0x00), (None, b"", b"")),
     (v2(b"whatever", 0x00), (None, b"", b"")),
+    (v2(IPV4, 0x10), (None, b"", b"")),
+    (v2(IPV4, 0x01), (None, b"", b"")),
     (v2(b"", 0x00, 0x20), (None, b"", b"")),
     (v2(IPV4, 0x11, 0x20), (None, b"", b"")),
     (v2(b"", 0xFF, 0x20), (None, b"", b"")),
