@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from daphne_like.errors import RemoteFault
@@ -28,6 +29,12 @@ NAMES = {
     "prefix": b"x-forwarded-prefix",
 }
 """What a proxy can say, and the field, its name in lower case, in which it says it."""
+
+_REMEMBER_AT_MOST = 1024
+"""Clients: most send many requests."""
+
+_LONGEST = 100
+"""Characters of an address with brackets and a port, and more than these need."""
 
 FORWARDED = b"forwarded"
 ROOT_PATH = b"daphne-root-path"
@@ -81,6 +88,11 @@ class Said:
         found = _PREFIX.fullmatch(value)
         self.prefix = found[1] if found else None
         return found is not None
+
+    def only(self, spoken: Fields) -> bool:
+        """Whether the fields `spoken` are just what is believed, as from an only proxy."""
+        fields = self.fields
+        return self.host is None and len(spoken) == len(fields) and dict(spoken) == fields
 
     def tell(self, request: Request) -> None:
         """Let `request` be what is said."""
@@ -137,7 +149,8 @@ class Forwarding(ABC):
             said = self.read(spoken)
             said.root_path = dict(spoken).get(ROOT_PATH)
             said.tell(request)
-            headers[:] = list(_kept(headers, said, frozenset(spoken)))
+            if not said.only(spoken):
+                headers[:] = list(_kept(headers, said, frozenset(spoken)))
 
     def _disbelieve(self, request: Request) -> None:
         speaking = self._speaking
@@ -257,6 +270,11 @@ def client_of(text: str) -> tuple[str, int] | None:
 
     So ``unknown`` and the hidden names of RFC 7239, section 6.3, are none.
     """
+    return None if len(text) > _LONGEST else _client_of(text)
+
+
+@lru_cache(_REMEMBER_AT_MOST)
+def _client_of(text: str) -> tuple[str, int] | None:
     host, port = text, ""
     if text.startswith("["):
         host, bracket, port = text[1:].partition("]")

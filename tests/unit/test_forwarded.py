@@ -71,6 +71,8 @@ def of(name: str, *values: bytes) -> Fields:
         ("::1]", None),
         ("fe80::1%eth0", None),
         ('fe80::1%"evil', None),
+        ("192.0.2.1:" + "0" * 90, ("192.0.2.1", 0)),
+        ("192.0.2.1:" + "0" * 91, None),
         ("unknown", None),
         ("_hidden", None),
         ("", None),
