@@ -131,7 +131,8 @@ class Forwarding(ABC):
         every = NAMES | dict(names or {})
         # In the table's order: a port comes after its address.
         self._names = {fact: name for fact, name in every.items() if fact in facts}
-        self._speaking = frozenset((*NAMES.values(), *every.values(), FORWARDED, ROOT_PATH))
+        speaking = (*NAMES.values(), *every.values(), FORWARDED, ROOT_PATH)
+        self._speaking = frozenset(name.replace(b"_", b"-") for name in speaking)
 
     def apply(self, request: Request) -> None:
         """Let `request` be the client's, and remove what is not believed."""

@@ -350,3 +350,11 @@ def test_the_fields_can_have_other_names() -> None:
     found = seen(headers, port=b"x-real-port", **{"for": b"x-real"})
     assert found.client == ("192.0.2.1", 99)
     assert found.headers == [(b"x-real", b"192.0.2.1"), (b"x-real-port", b"99")]
+
+
+def test_a_name_may_have_an_underscore() -> None:
+    headers = [(b"x-real", b"6.6.6.6"), (b"x_real", b"192.0.2.1")]
+    found = seen(headers, **{"for": b"x_real"})
+    assert found.client == ("192.0.2.1", 0)
+    assert found.headers == [(b"x_real", b"192.0.2.1")]
+    assert seen(headers.copy(), STRANGER, **{"for": b"x_real"}).headers == []
