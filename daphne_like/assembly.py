@@ -24,12 +24,12 @@ from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
 from daphne_like.exchange import Address, Open
-from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Tally
 from daphne_like.logs import wants_colour
-from daphne_like.request_id import identified
+from daphne_like.proxies import Proxies
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
+from daphne_like.transport.proxied import Preambles
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
@@ -59,20 +59,20 @@ class HTTPFactory(Factory):
     noisy = False
 
     def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+        self.shared = shared
         self._tally = Tally(shared.clock.seconds)
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
         """``None`` for a client that has as many connections as it may have."""
-        most = self._shared.limits.client_connections
+        most = self.shared.limits.client_connections
         if most and self._connections_of(address_of(addr)) >= most:
             if told := self._tally.count():
                 _logger.warning("Closed %d connections of clients that have %d already", told, most)
             return None
-        return HTTP1Connection(self._shared)
+        return HTTP1Connection(self.shared)
 
     def _connections_of(self, client: Address | None) -> int:
-        return 0 if client is None else self._shared.clients[client[0]]
+        return 0 if client is None else self.shared.clients[client[0]]
 
 
 def application_of(config: Config) -> ASGIApplication:
@@ -90,9 +90,10 @@ async def rehearse(config: Config, reactor: Any) -> None:
     """
     call, loop = application_of(config), asyncio.get_running_loop()
     application = Application(call, config.limits, loop, root_path=config.root_path)
-    opened_by(config, application, retire=lambda: None)
-    default_fields(config)
-    listening_on(config, reactor)
+    proxies = Proxies(config)
+    open = proxies.before(opened_by(config, application, retire=lambda: None))
+    shared = Shared(open, LoopClock(loop), config.limits, default_fields(config))
+    listening_on(config, reactor, *proxies.preambles(shared))
 
 
 def opened_by(
@@ -112,24 +113,7 @@ def opened_by(
     most = limits.concurrency
     if most:
         open = admitted(open, application.live, most, application.now)
-    trusted = Trusted(config.forwarded_allow_ips)
-    if config.proxy_headers:
-        open = forwarded(open, trusted, _forwarded_headers(config))
-    if config.request_id is not None:
-        open = identified(open, trusted, config.request_id.lower().encode())
     return open
-
-
-def _forwarded_headers(config: Config) -> ForwardedHeaders:
-    default = ForwardedHeaders()
-    return ForwardedHeaders(
-        _field_name(config.proxy_headers_host, default.address),
-        _field_name(config.proxy_headers_port, default.port),
-    )
-
-
-def _field_name(given: str | None, default: bytes) -> bytes:
-    return default if given is None else given.lower().encode("latin-1")
 
 
 def access_log(config: Config) -> AccessLog | None:
@@ -160,18 +144,28 @@ def default_fields(config: Config) -> DefaultFields:
     )
 
 
-def listening_on(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoint]]:
-    """The endpoints that `config` asks for, each with a name for messages."""
+def listening_on(
+    config: Config, reactor: Any, of_everybody: Preambles, of_some: Preambles | None
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that `config` asks for, each with a name for messages.
+
+    Preambles are required `of_everybody` behind ``haproxy:``, and elsewhere `of_some`, if so.
+    """
     limits = config.limits
-    found = [(text, endpoints.from_string(reactor, text, limits)) for text in config.endpoints]
+    found = [
+        (text, endpoints.from_string(reactor, text, limits, of_everybody, of_some))
+        for text in config.endpoints
+    ]
     address = configuration.addresses(config)
     if address is not None:
-        found.append(("{}:{}".format(*address), endpoints.tcp(reactor, *address, limits)))
+        endpoint = endpoints.tcp(reactor, *address, limits, preambles=of_some)
+        found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits)))
+        found.append((path, endpoints.unix(reactor, path, limits, preambles=of_some)))
     if fileno is not None:
-        found.append((f"descriptor {fileno}", endpoints.inherited(reactor, fileno, limits)))
+        endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
+        found.append((f"descriptor {fileno}", endpoint))
     return found
 
 

@@ -17,7 +17,6 @@ from typing import Any, cast
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IPushProducer
-from twisted.internet.protocol import Factory
 
 from daphne_like.access import AccessLog
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
@@ -34,6 +33,7 @@ from daphne_like.assembly import (
 )
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
+from daphne_like.proxies import Proxies
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.shared import Shared
 
@@ -92,7 +92,8 @@ class ASGIService(Service):
         application = Application(
             call, limits, loop, root_path=config.root_path, now=time.perf_counter
         )
-        open = opened_by(config, application, self._retire)
+        proxies = Proxies(config)
+        open = proxies.before(opened_by(config, application, self._retire))
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
@@ -101,7 +102,7 @@ class ASGIService(Service):
         limits = replace(limits, connections=limits.connections or room_for_connections())
         self._shared = Shared(open, LoopClock(loop), limits, default_fields(config))
         self._shared.crowded = self._crowded
-        await self._listen(HTTPFactory(self._shared))
+        await self._listen(HTTPFactory(self._shared), proxies)
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
@@ -116,17 +117,21 @@ class ASGIService(Service):
         if self._access_log is not None:
             application.observers.append(self._access_log)
 
-    async def _listen(self, factory: Factory) -> None:
+    async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
         loop = asyncio.get_running_loop()
-        for text, endpoint in listening_on(self._config, self._reactor):
+        preambles = proxies.preambles(factory.shared)
+        for text, endpoint in listening_on(self._config, self._reactor, *preambles):
             try:
                 self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
                 raise StartupError(f"Cannot listen on {text}: {error}.") from error
-        for port in self._ports:
-            _logger.info("Listening on %s", describe(port.getHost()))
+        hosts = [port.getHost() for port in self._ports]
+        for host in hosts:
+            _logger.info("Listening on %s", describe(host))
+        for level, line in proxies.announced(hosts):
+            _logger.log(level, line)
 
     # --- Stop -----------------------------------------------------------------------------
 

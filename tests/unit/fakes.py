@@ -50,6 +50,7 @@ class House:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, call: Any = None, **options: Any) -> None:
         monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
+        self.preambles: list[tuple[Any, ...]] = []
         self.ports: list[Port] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
         self.failures: list[DaphneLikeError] = []
@@ -61,10 +62,11 @@ class House:
         """As the reactor, whose timers come late."""
         asyncio.get_running_loop().call_later(delay + 0.001, call)
 
-    def _endpoint(self, kind: str, reactor: Any, *given: Any) -> House:
-        *address, limits = given
-        assert (reactor, limits) == (self, self.config.limits)
-        self.asked.append((kind, *address))
+    def _endpoint(self, kind: str, reactor: Any, *given: Any, **preambles: Any) -> House:
+        limits = given.index(self.config.limits)
+        assert reactor is self
+        self.asked.append((kind, *given[:limits]))
+        self.preambles.append((*given[limits + 1 :], *preambles.values()))
         return self
 
     tcp = partialmethod(_endpoint, "tcp")
