@@ -152,4 +152,6 @@ def settle(future: asyncio.Future[None]) -> None:
 # A real task: asyncio.timeout, anyio and asgiref need one. Started at once where Python can:
 # most requests are then answered without a turn of the loop.
 _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-_start_task: Callable[..., asyncio.Task[None]] = partial(asyncio.Task, **_EAGER)
+_start_task: Callable[..., asyncio.Task[None]] = (
+    partial(asyncio.Task, **_EAGER) if _EAGER else asyncio.Task
+)

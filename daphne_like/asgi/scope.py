@@ -15,6 +15,26 @@ Scope = dict[str, Any]
 Message = dict[str, Any]
 
 
+class _Nothing(dict[str, Any]):
+    """What an extension without parameters says: nothing, for good, since all requests share it."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("an extension of the scope cannot be changed")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+
+class _Extensions(dict[frozenset[str], dict[str, _Nothing]]):
+    """What a scope says for what a stream supports: there are few kinds of streams."""
+
+    def __missing__(self, supports: frozenset[str]) -> dict[str, _Nothing]:
+        extensions = self[supports] = dict.fromkeys(supports, _Nothing())
+        return extensions
+
+
+_EXTENSIONS = _Extensions()
+
+
 def http_scope(
     request: Request, root_path: str, supports: frozenset[str], state: dict[str, Any] | None
 ) -> Scope:
@@ -37,10 +57,8 @@ def http_scope(
         "headers": request.headers,
         "client": request.client,
         "server": request.server,
-        "extensions": {},
+        "extensions": _EXTENSIONS[supports].copy(),
     }
-    for name in supports:
-        scope["extensions"][name] = {}
     if state is not None:
         scope["state"] = state.copy()
     return scope

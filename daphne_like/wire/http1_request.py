@@ -51,6 +51,28 @@ class _Names(dict[bytes, bytes]):
 _NAMES = _Names()
 
 
+class _PlainLines(dict[bytes, tuple[str, bytes, bytes] | None]):
+    """Request lines, with method, path and query, where they are plain.
+
+    Some are asked for all the time: a number of short ones are remembered, then forgotten.
+    """
+
+    def __missing__(self, line: bytes) -> tuple[str, bytes, bytes] | None:
+        found = _PLAIN_LINE.fullmatch(line)
+        name = None if found is None else _METHODS.get(found[1])
+        if found is None or name is None:
+            return None
+        plain = name, found[2], found[3]
+        if len(line) < 256:
+            if len(self) >= 1024:
+                self.clear()
+            self[line] = plain
+        return plain
+
+
+_PLAIN_LINES = _PlainLines()
+
+
 class _Said(NamedTuple):
     """What a client has said of itself below a request line, with what we made of it.
 
@@ -233,15 +255,12 @@ class RequestReader:
         lines, fields, host, framing = self._said
         if not head.endswith(lines):
             return None
-        line = _PLAIN_LINE.fullmatch(head, 0, len(head) - len(lines))
-        if line is None or len(head) > self._unbounded:
-            return None
-        method, path, query = line.groups()
-        name = _METHODS.get(method)
-        if name is None:
+        size = len(head)
+        line = _PLAIN_LINES[head[: size - len(lines)]]
+        if line is None or size > self._unbounded:
             return None
         self.framing = framing
-        return self._request(name, path, query, fields.copy(), "1.1", host)
+        return self._request(*line, fields.copy(), "1.1", host)
 
     def _request(
         self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes

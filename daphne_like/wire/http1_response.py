@@ -80,6 +80,18 @@ def _encoded(head: ResponseHead) -> bytes:
     return encoded
 
 
+def _whole(head: ResponseHead, defaults: bytes) -> bytes:
+    """The whole of a head that says all of its framing, with the default fields of now.
+
+    For as long as these are the same it is too.
+    """
+    whole = head.whole
+    if whole is None or whole[0] is not defaults:
+        encoded = head.encoded or _encoded(head)
+        whole = head.whole = defaults, b"%b%b\r\n" % (encoded, defaults)
+    return whole[1]
+
+
 def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
     return b"".join([first, *[b"%b: %b\r\n" % field for field in fields], b"\r\n"])
 
@@ -162,17 +174,21 @@ class ResponseSide:
         `size` is the whole body's, or ``None`` where more may come.
         """
         self._head_sent = True
-        lines = [head.encoded or _encoded(head)]
-        if head.length is None and not head.bodiless:
-            lines.append(self._framing(size))
-        if head.close or self._shared.draining or not self._may_go_on():
+        shared = self._shared
+        if head.close or shared.draining or not self._may_go_on():
             self._keep_alive = False
+        defaults = shared.defaults.lines(head.own)
+        framed = head.length is not None or head.bodiless
+        if framed and self._keep_alive and not self._http_1_0:
+            return _whole(head, defaults)
+        lines = [head.encoded or _encoded(head)]
+        if not framed:
+            lines.append(self._framing(size))
         if not self._keep_alive:
             lines.append(_CLOSE)
         elif self._http_1_0:
             lines.append(_KEEP_ALIVE)
-        lines.append(self._shared.defaults.lines(head.own))
-        lines.append(b"\r\n")
+        lines += (defaults, b"\r\n")
         return b"".join(lines)
 
     def _framing(self, size: int | None) -> bytes:

@@ -6,6 +6,7 @@ This module must not know any one wire.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -54,7 +55,7 @@ class DefaultFields:
         self._extra = list(extra)
         self._date = date
         self._now = now
-        self._second = -1
+        self._second = -math.inf
         self._lines = b""
 
     def fields(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
@@ -67,9 +68,9 @@ class DefaultFields:
         """The same as lines of HTTP/1.1, each with its CRLF."""
         if own:
             return _lines(self.fields(own))
-        second = int(self._now())
-        if second != self._second:
-            self._second = second
+        now = self._now()
+        if not self._second <= now < self._second + 1:
+            self._second = now // 1
             self._lines = _lines(self.fields())
         return self._lines
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from daphne_like.asgi.scope import decoded_path, http_scope, lifespan_scope
@@ -60,12 +62,27 @@ def test_a_state_is_named_only_where_there_is_one_though_it_be_empty():
 
 
 @pytest.mark.parametrize("supports", [NOTHING, frozenset({"http.response.early_hint"})])
-def test_extensions_name_what_the_stream_supports_in_fresh_dictionaries(supports):
+def test_extensions_name_what_the_stream_supports_and_stay_the_requests_own(supports):
     first = http_scope(request(), "", supports, None)["extensions"]
+    assert first == {name: {} for name in supports}
     first["of the application"] = {}
-    for options in first.values():
-        options["changed"] = True
     assert http_scope(request(), "", supports, None)["extensions"] == {n: {} for n in supports}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda options: options.__setitem__("a", 1),
+        lambda options: options.setdefault("a", 1),
+        lambda options: options.update(a=1),
+        lambda options: options.__ior__({"a": 1}),
+    ],
+)
+def test_what_all_requests_share_cannot_be_changed(change):
+    options = http_scope(request(), "", frozenset({"x"}), None)["extensions"]["x"]
+    with pytest.raises(TypeError, match="cannot be changed"):
+        change(options)
+    assert options == copy.deepcopy(options) == {}
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,15 @@ def test_its_size_is_limited_all_the_same() -> None:
     reading.take(HEAD)
     with pytest.raises(RemoteFault):
         reading.take(HEAD.replace(b"/a", b"/" + b"a" * 100))
+
+
+def test_lines_are_remembered_up_to_a_bound_and_long_ones_never() -> None:
+    known = http1_request._PlainLines()
+    for number in range(3000):
+        line = b"GET /%d?x HTTP/1.1" % number
+        assert known[line] == known[line] == ("GET", b"/%d" % number, b"x")
+        assert len(known) <= 1024
+    assert known[b"GET /" + b"a" * 300 + b" HTTP/1.1"] is not None
+    assert known[b"BREW / HTTP/1.1"] is known[b"GET / HTTP/1.0"] is None
+    assert all(len(line) < 256 for line in known)
+    assert None not in known.values()
