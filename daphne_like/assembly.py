@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 
 from daphne_like import config as configuration
+from daphne_like import health
 from daphne_like.admission import admitted
 from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
@@ -79,12 +80,19 @@ def application_of(config: Config) -> ASGIApplication:
     return load(cast(str, config.application), factory=config.factory)
 
 
-def opened_by(config: Config, application: Application) -> Open:
+def opened_by(config: Config, application: Application, shared: Shared) -> Open:
     """What a wire calls for each request: the application, behind what `config` puts before it."""
     open: Open = application.open
     most = config.limits.concurrency
     if most:
-        open = admitted(open, application.live, most, application.now)
+        open = admitted(open, application.live, most, application.now, shared.refusals)
+    open = _forwarded_by(config, open)
+    if config.health_path is not None:
+        open = health.checked(open, config.health_path, shared)
+    return open
+
+
+def _forwarded_by(config: Config, open: Open) -> Open:
     trusted = Trusted(config.forwarded_allow_ips)
     if not config.proxy_headers:
         return open

@@ -16,7 +16,9 @@ from daphne_like.limits import Limits
 
 LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 
-GROUPS = ("Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Limits")
+GROUPS = (
+    "Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Health", "Limits",
+)  # fmt: skip
 
 
 def header(text: str) -> Field:
@@ -188,6 +190,12 @@ class Config:
     )
     log_format: str = _option(
         LOG_FORMAT, "--log-fmt", group="Logging", help="The format of log lines (logging module)."
+    )
+    health_path: str | None = _option(
+        None,
+        "--health-path",
+        group="Health",
+        help="The path that the server answers by itself: 200 while it serves, 503 while it stops.",
     )
     limits: Limits = field(default_factory=Limits)
 

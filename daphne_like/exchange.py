@@ -214,6 +214,21 @@ class Exchange(Protocol):
     def drain(self) -> None:
         """The server is stopping: finish soon."""
 
+    def progress(self) -> Progress | None:
+        """How far it is, for who looks on; ``None`` where there is nothing to tell."""
+
+
+class Progress(NamedTuple):
+    """How far a live exchange is: for an operator who looks on.
+
+    ``age`` is in seconds, ``None`` where nobody has looked at the clock when it began.
+    ``state`` is a word for how far the response is.
+    """
+
+    request: Request
+    age: float | None
+    state: str
+
 
 Open = Callable[[Request, Stream], Exchange]
 """How a wire hands a request over; observers wrap it."""

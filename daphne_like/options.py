@@ -124,6 +124,8 @@ def _check(config: Config) -> None:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
     if not 0 <= config.verbosity <= 3:
         raise ConfigError(f"--verbosity {config.verbosity} is not between 0 and 3.")
+    if config.health_path is not None:
+        _check_path("--health-path", config.health_path)
     sendable("--server-name", "server", config.server_name)
     for name, flag in (
         (config.proxy_headers_host, "--proxy-headers-host"),
@@ -140,6 +142,12 @@ def _check_host(host: str) -> None:
     with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
     if with_port:
         raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
+
+
+def _check_path(flag: str, path: str) -> None:
+    """A path as it stands in a request line, so that it can be compared as it comes."""
+    if not re.fullmatch(r"/[!\"$->@-~]*", path):
+        raise ConfigError(f"{flag} {path!r}: write a path as clients send it, /health for example.")
 
 
 def _check_limits(limits: Limits) -> None:

@@ -89,16 +89,17 @@ class ASGIService(Service):
         call = self._given or application_of(config)
         loop = asyncio.get_running_loop()
         application = Application(call, limits, loop, root_path=config.root_path)
-        open = opened_by(config, application)
+        room = replace(limits, connections=limits.connections or room_for_connections())
+        shared = Shared(application.open, LoopClock(loop), room, default_fields(config))
+        shared.open = opened_by(config, application, shared)
+        shared.crowded = self._crowded
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
         self._application = application
         self._observe(application)
-        limits = replace(limits, connections=limits.connections or room_for_connections())
-        self._shared = Shared(open, LoopClock(loop), limits, default_fields(config))
-        self._shared.crowded = self._crowded
-        await self._listen(HTTPFactory(self._shared))
+        self._shared = shared
+        await self._listen(HTTPFactory(shared))
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""

@@ -22,7 +22,7 @@ from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import HINTS, HINTS_AND_TRAILERS, NOTHING, ResponseSide
-from daphne_like.wire.shared import Shared, address_of
+from daphne_like.wire.shared import Shared, Snapshot, address_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase
@@ -304,6 +304,13 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         elif self._phase is _HEAD and not self._head_begun:
             self._close()
 
+    def snapshot(self) -> Snapshot:
+        exchange = self._exchange
+        progress = None if exchange is None else exchange.progress()
+        state = "request" if exchange else "head" if self._head_begun else _DOING[self._phase]
+        served = self._shared.limits.connection_requests - self._left
+        return Snapshot(self._opened, served, state, () if progress is None else (progress,))
+
     # --- Twisted ------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
@@ -316,6 +323,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         # Twisted's own transports do not tell: there, only what has been taken whole counts.
         self._unsent = getattr(transport, "unsent", _nobody_knows)
         transport.registerProducer(self, True)
+        self._opened = self._shared.clock.seconds()
         self._shared.opened(self)
         self._deadline.set(self._shared.limits.head_timeout)
 
@@ -371,6 +379,9 @@ def _nobody_knows() -> int:
 
 _PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""
+
+_DOING = {_HEAD: "idle", _AHEAD: "idle", _COUNTED: "ending", _CHUNKED: "ending", _DROPPED: "ending"}
+"""What a connection without an exchange does, by its phase."""
 
 _READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
     _HEAD: HTTP1Connection._read_head,

@@ -135,6 +135,17 @@ def test_more_requests_than_may_run_are_answered_503(house, caplog):
     assert caplog.messages == ["Answered 503 to 1, with 2 requests running"]
 
 
+@pytest.mark.parametrize("options", [{}, {"proxy_headers": True}])
+def test_the_health_path_is_answered_in_front_of_everything_else(house, capsys, options):
+    async def main(at: House) -> list[bytes]:
+        asked = [GET, GET.replace(b"/p", b"/up")]
+        return [bytes(at.connect(data).received[9:12]) for data in asked]
+
+    at = house(hello, concurrency=1, verbosity=1, health_path="/up", **options)
+    assert serving(at, main) == [b"", b"200"]
+    assert capsys.readouterr().out.count("GET") == 1
+
+
 def test_one_client_has_so_many_connections_and_no_more(house, caplog):
     async def main(at: House) -> None:
         clock = LoopClock(asyncio.get_running_loop())
