@@ -25,7 +25,7 @@ from daphne_like.config import Config
 from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
-from daphne_like.limits import Tally
+from daphne_like.limits import Limits, Tally
 from daphne_like.transport import endpoints
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
@@ -148,6 +148,17 @@ def listening_on(config: Config, reactor: Any) -> list[tuple[str, IStreamServerE
     if fileno is not None:
         found.append((f"descriptor {fileno}", endpoints.inherited(reactor, fileno, limits)))
     return found
+
+
+_OURS_ALONE = 0o600
+
+
+def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamServerEndpoint:
+    """Where the admin listener listens."""
+    host, port = address
+    if port is None:
+        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE)
+    return endpoints.tcp(reactor, host, port, limits)
 
 
 def describe(host: Any) -> str:

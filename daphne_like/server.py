@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer
 from twisted.internet.protocol import Factory
 
 from daphne_like.access import AccessLog
+from daphne_like.admin import Admin
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
@@ -34,7 +35,10 @@ from daphne_like.assembly import (
 )
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
+from daphne_like.health import Stage
+from daphne_like.metrics import Requests, Sources
 from daphne_like.transport.sockets import room_for_connections
+from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
 
 _logger = logging.getLogger("daphne_like.server")
@@ -70,18 +74,21 @@ class ASGIService(Service):
         self._given = application
         self._failed = failed or self._log_and_stop
         self._way_out = way_out
+        self._stage = Stage.STARTING
         self._ports: list[IListeningPort] = []
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
         self._shared: Shared | None = None
         self._access_stream: TextIO | None = None
+        self._watchdog: Watchdog | None = None
+        self._admin: Admin | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     # --- Start ----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Load and start the application, then listen.
+        """Load the application, answer probes, start it, then listen.
 
         Raises :class:`DaphneLikeError` where something of it cannot be done.
         """
@@ -93,13 +100,30 @@ class ASGIService(Service):
         shared = Shared(application.open, LoopClock(loop), room, default_fields(config))
         shared.open = opened_by(config, application, shared)
         shared.crowded = self._crowded
+        if limits.watchdog:
+            self._watchdog = Watchdog(shared.clock, limits.watchdog)
+        await self._administer(application, shared)
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
         self._application = application
         self._observe(application)
         self._shared = shared
+        if self._watchdog is not None:
+            self._watchdog.start()
         await self._listen(HTTPFactory(shared))
+        self._stage = Stage.READY
+
+    async def _administer(self, application: Application, shared: Shared) -> None:
+        address = self._config.admin_bind
+        if address is None:
+            return
+        requests = Requests()
+        application.observers.append(requests)
+        kind = type(application.loop).__module__.partition(".")[0]
+        sources = Sources(requests, shared, application, self._watchdog, kind)
+        self._admin = Admin(address, self._reactor, sources, lambda: self._stage)
+        await self._admin.listen()
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
@@ -130,11 +154,17 @@ class ASGIService(Service):
 
     async def stop(self) -> None:
         """Close the listeners, let requests finish, end the application's lifespan."""
+        self._stage = Stage.DRAINING
         await self._stop_listening()
         if self._shared is not None and self._application is not None:
             await self._drain(self._shared, self._application)
+        self._stage = Stage.STOPPED
         if self._lifespan is not None:
             await self._lifespan.shutdown()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     async def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
@@ -205,6 +235,7 @@ class ASGIService(Service):
             self._start_failed(StartupError(f"The server did not start: {error!r}."))
 
     def _start_failed(self, error: DaphneLikeError) -> None:
+        self._stage = Stage.FAILED
         if self.running:  # Otherwise it is being stopped anyway.
             self._failed(error)
 
@@ -225,8 +256,16 @@ class ASGIService(Service):
         except Exception:
             _logger.exception("The server did not stop cleanly:")
         finally:
-            if self._access_stream not in (None, sys.stdout):
-                self._access_stream.close()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """What is left when a stop is over, or was cut short."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self._admin is not None:
+            self._admin.abort()
+        if self._access_stream not in (None, sys.stdout):
+            self._access_stream.close()
 
     @property
     def ports(self) -> list[IListeningPort]:

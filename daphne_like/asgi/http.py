@@ -85,9 +85,10 @@ class HTTPExchange(SendSide):
         """The server stops: an HTTP exchange just finishes."""
 
     def progress(self) -> Progress:
-        """How far the response is, in the words of `State`."""
+        """How far the response is, in the words of `State`, or ``"waiting"`` for its head."""
         age = self._application.now() - self._started if self._started else None
-        return Progress(self.request, age, self._state.value.lower())
+        state = "waiting" if self._state is _IDLE else self._state.value.lower()
+        return Progress(self.request, age, state)
 
     # --- The task ---------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from twisted.internet.error import ReactorNotRunning
 from daphne_like import assembly
 from daphne_like.assembly import LoopClock
 from daphne_like.errors import DaphneLikeError
+from daphne_like.limits import Limits
 from daphne_like.options import configure
 from daphne_like.server import ASGIService
 from daphne_like.testing import MemoryWire
@@ -51,9 +52,11 @@ class House:
         monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
         self.ports: list[Port] = []
+        self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
         self.failures: list[DaphneLikeError] = []
-        self.config = configure({"demo": True, "verbosity": 0, "lifespan": "off", **options})
+        quiet = {"demo": True, "verbosity": 0, "lifespan": "off", "watchdog": 0.0}
+        self.config = configure({**quiet, **options})
         failed = self.failures.append
         self.service = ASGIService(self.config, self, application=call, failed=failed, way_out="!")
 
@@ -61,10 +64,11 @@ class House:
         """As the reactor, whose timers come late."""
         asyncio.get_running_loop().call_later(delay + 0.001, call)
 
-    def _endpoint(self, kind: str, reactor: Any, *given: Any) -> House:
+    def _endpoint(self, kind: str, reactor: Any, *given: Any, **more: Any) -> House:
         *address, limits = given
-        assert (reactor, limits) == (self, self.config.limits)
-        self.asked.append((kind, *address))
+        assert reactor is self
+        assert isinstance(limits, Limits)
+        self.asked.append((kind, *address, *more.items()))
         return self
 
     tcp = partialmethod(_endpoint, "tcp")
@@ -73,13 +77,18 @@ class House:
     from_string = partialmethod(_endpoint, "string")
 
     def listen(self, factory: Any) -> Deferred[Any]:
-        self.factory = factory
+        self.factories.append(factory)
         self.ports.append(Port(len(self.ports)))
         return self.listening(self.ports[-1])
 
-    def connect(self, data: bytes = GET, *, reading: bool = True) -> MemoryWire:
+    @property
+    def factory(self) -> Any:
+        """What serves on the last of the ports."""
+        return self.factories[-1]
+
+    def connect(self, data: bytes = GET, *, reading: bool = True, index: int = -1) -> MemoryWire:
         clock = LoopClock(asyncio.get_running_loop())
-        wire = MemoryWire(self.factory.buildProtocol(None), clock)
+        wire = MemoryWire(self.factories[index].buildProtocol(None), clock)
         if not reading:
             wire.stop_reading()
         wire.send(data)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from daphne_like.assembly import LoopClock, default_fields, describe, listening_on
+from daphne_like.assembly import LoopClock, admin_endpoint, default_fields, describe, listening_on
 from daphne_like.config import Config
 from daphne_like.testing import MemoryWire
 from tests.unit.asgi.fakes import body, sending, start
@@ -177,6 +177,13 @@ def test_the_default_fields_are_there_once_and_the_operators_own_instead_of_ours
 def test_what_asks_for_another_way_needs_no_address(house):
     at = house(unix_socket="/x")
     assert [text for text, _ in listening_on(at.config, at)] == ["/x"]
+
+
+def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
+    at = house()
+    for address in (("::1", 9000), ("/x", None)):
+        assert admin_endpoint(address, at, at.config.limits) is at
+    assert at.asked == [("tcp", "::1", 9000), ("unix", "/x", ("mode", 0o600))]
 
 
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):

@@ -43,7 +43,8 @@ def test_a_command_line_becomes_a_configuration() -> None:
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if not o.switch], ids=lambda o: o.name)
 def test_every_spelling_of_an_option_means_the_same(option) -> None:
-    text = {"headers": "x: y"}.get(option.name) or (option.choices or ("1",))[-1]
+    texts = {"headers": "x: y", "admin_bind": "localhost:1"}
+    text = texts.get(option.name) or (option.choices or ("1",))[-1]
     for flag in option.flags:
         value = option.type(text)
         expected = [value] if option.repeatable else value

@@ -26,7 +26,7 @@ def test_an_exchange_tells_how_far_it_is():
         assert [each.request for each in told] == [exchange.request] * 3
         return [each[1:] for each in told]
 
-    assert run(main()) == [(1, "idle"), (3, "streaming"), (6, "done")]
+    assert run(main()) == [(1, "waiting"), (3, "streaming"), (6, "done")]
 
 
 def test_an_exchange_whose_beginning_nobody_wanted_to_know_has_no_age():
