@@ -19,13 +19,14 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer
 
 from daphne_like import exposition
 from daphne_like.answers import answer
-from daphne_like.asgi.application import settle
+from daphne_like.asgi.application import Application, settle
 from daphne_like.assembly import HTTPFactory, LoopClock, admin_endpoint, describe
 from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Exchange, Progress, Request, Stream
 from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
-from daphne_like.metrics import Sources, metrics
+from daphne_like.metrics import Requests, Sources, metrics
+from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import DefaultFields, Drainable, Shared, Snapshot, peer_name
 
 _logger = logging.getLogger("daphne_like.admin")
@@ -51,17 +52,27 @@ class _Reply(NamedTuple):
 class Admin:
     """A listener at `address` that answers by itself, from a table of paths.
 
-    `stage` tells how far the server is, `sources` what there is to show.
+    `stage` tells how far the server is; `application`, `shared` and `watchdog` are what there is
+    to show. From now on the application's requests are counted.
     """
 
     def __init__(
-        self, address: Address, reactor: Any, sources: Sources, stage: Callable[[], Stage]
+        self,
+        address: Address,
+        reactor: Any,
+        stage: Callable[[], Stage],
+        application: Application,
+        shared: Shared,
+        watchdog: Watchdog | None,
     ) -> None:
-        clock = LoopClock(asyncio.get_running_loop())
+        clock = LoopClock(application.loop)
         self._shared = Shared(self._open, clock, _LIMITS, DefaultFields())
         self._shared.crowded = self._crowded
         self._endpoint = admin_endpoint(address, reactor, _LIMITS)
-        self._sources = sources
+        requests = Requests()
+        application.observers.append(requests)
+        kind = type(application.loop).__module__.partition(".")[0]
+        self._sources = Sources(requests, shared, application, watchdog, kind)
         self._stage = stage
         self._port: IListeningPort | None = None
         self._pages: dict[bytes, Callable[[], _Reply]] = {

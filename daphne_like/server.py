@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -20,7 +20,6 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer
 from twisted.internet.protocol import Factory
 
 from daphne_like.access import AccessLog
-from daphne_like.admin import Admin
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
@@ -36,10 +35,12 @@ from daphne_like.assembly import (
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
-from daphne_like.metrics import Requests, Sources
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
+
+if TYPE_CHECKING:
+    from daphne_like.admin import Admin
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -118,11 +119,10 @@ class ASGIService(Service):
         address = self._config.admin_bind
         if address is None:
             return
-        requests = Requests()
-        application.observers.append(requests)
-        kind = type(application.loop).__module__.partition(".")[0]
-        sources = Sources(requests, shared, application, self._watchdog, kind)
-        self._admin = Admin(address, self._reactor, sources, lambda: self._stage)
+        from daphne_like.admin import Admin  # Most do without, and without what it loads.
+
+        sources = application, shared, self._watchdog
+        self._admin = Admin(address, self._reactor, lambda: self._stage, *sources)
         await self._admin.listen()
 
     def _crowded(self, crowded: bool) -> None:

@@ -56,7 +56,8 @@ class Pulse:
     def start(self) -> None:
         """Beat, in the thread that this is called in, until it is stopped."""
         self.thread = threading.get_ident()
-        self._expect()
+        # The first beat is due at once: it sees the loop's own calls, before there are others.
+        self._expect(0.0)
 
     def stop(self) -> None:
         """Beat no more: nothing is due."""
@@ -65,9 +66,9 @@ class Pulse:
             self._next.cancel()
             self._next = None
 
-    def _expect(self) -> None:
-        self.due = self._now() + self._seconds
-        self._next = self._clock.callLater(self._seconds, self._beat)
+    def _expect(self, seconds: float) -> None:
+        self.due = self._now() + seconds
+        self._next = self._clock.callLater(seconds, self._beat)
 
     def _beat(self) -> None:
         lag = self.lag = max(self._now() - self.due, 0.0)
@@ -78,7 +79,7 @@ class Pulse:
         if not self.depth:
             # Outside of us is what is outside of everything that the loop calls: its own frames.
             self.depth = len(list(traceback.walk_stack(sys._getframe()))) - 1
-        self._expect()
+        self._expect(self._seconds)
 
 
 class Watchdog:

@@ -161,14 +161,14 @@ def test_the_watchdogs_figures_are_there_with_a_watchdog_alone():
     clock = Clock()
     watchdog = Watchdog(clock, 1.0, now=clock.seconds, cpu=lambda: 0.0)
     watchdog.pulse.start()
-    for seconds in (0.75, 0.5):
+    for seconds in (0.0, 0.75, 0.5):
         clock.advance(seconds)
     watchdog.blocks, watchdog.blocked = 2, 7.5
     scraped = Scraped(watchdog=watchdog)
     assert scraped("daphne_like_event_loop_lag_seconds") == 0
     assert scraped("daphne_like_event_loop_lag_max_seconds") == 0.25
-    assert scraped("daphne_like_event_loop_delay_seconds_bucket", le="0.1") == 1
-    assert scraped("daphne_like_event_loop_delay_seconds_count") == 2
+    assert scraped("daphne_like_event_loop_delay_seconds_bucket", le="0.1") == 2
+    assert scraped("daphne_like_event_loop_delay_seconds_count") == 3
     assert scraped("daphne_like_event_loop_blocks_total") == 2
     assert scraped("daphne_like_event_loop_blocked_seconds_total") == 7.5
     assert b"event_loop" not in Scraped().text

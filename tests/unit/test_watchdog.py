@@ -45,6 +45,7 @@ class Kennel:
             self.loop, 1.0, now=lambda: self.time, cpu=lambda: self.cpu, ended=Ended()
         )
         self.dog.pulse.start()
+        self.loop.advance(0)
 
     def pass_by(self, seconds: float) -> None:
         for _ in range(int(seconds * 2)):
@@ -189,18 +190,20 @@ def test_a_pulse_knows_how_late_its_beats_come():
     clock = Clock()
     pulse = Pulse(clock, 0.25, 1.0, clock.seconds)
     pulse.start()
+    clock.advance(0)
     for late in (0.0, 0.5, 2.0, 0.125):
         clock.advance(0.25 + late)
         assert pulse.lag == late
         assert pulse.due == clock.seconds() + 0.25
     assert (pulse.worst, pulse.blocked) == (2.0, 2.0)
-    assert (sum(pulse.lags.counts), pulse.lags.total) == (4, 2.625)
+    assert (sum(pulse.lags.counts), pulse.lags.total) == (5, 2.625)
 
 
 def test_a_beat_may_come_a_little_early_as_a_coarse_clock_lets_it():
     clock = Clock()
     pulse = Pulse(clock, 0.25, 1.0, lambda: clock.seconds() * 0.99)
     pulse.start()
+    clock.advance(0)
     clock.advance(0.25)
     assert pulse.lag == 0
 
@@ -223,6 +226,7 @@ def test_a_pulse_knows_what_is_outside_of_all_that_the_loop_calls():
     clock = Clock()
     pulse = Pulse(clock, 0.25, 1.0, clock.seconds)
     pulse.start()
+    assert pulse.depth == 0
     outside(clock.advance)
     calls: list[str] = []
     clock.callLater(0, lambda: calls.append(stack_of(threading.get_ident(), pulse.depth)))
