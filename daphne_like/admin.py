@@ -149,7 +149,7 @@ class Admin:
         shared, running = self._sources.shared, self._sources.application.live
         now = shared.clock.seconds()
         taken = [(connection, connection.snapshot()) for connection in shared.connections]
-        taken.sort(key=lambda each: (not each[1].current, each[1].opened))
+        taken.sort(key=_busy_first)
         shown = [_shown(*each, now) for each in taken[:_MOST]]
         totals = {"open": len(taken), "accepted": shared.accepted, "running": len(running)}
         page = {"stage": self._stage(), "totals": totals, "connections": shown}
@@ -159,6 +159,13 @@ class Admin:
 def _is_private(host: Any) -> bool:
     """Whether a place can be reached from this machine alone."""
     return not hasattr(host, "host") or ipaddress.ip_address(host.host).is_loopback
+
+
+def _busy_first(each: tuple[Drainable, Snapshot]) -> tuple[float, float]:
+    """The request that has been served for longest, then the oldest connection."""
+    _, snapshot = each
+    ages = [progress.age or 0.0 for progress in snapshot.current]
+    return -max(ages, default=-1.0), snapshot.opened
 
 
 def _shown(connection: Drainable, snapshot: Snapshot, now: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A Sphinx extension that writes the tables of options and limits from the code that defines them.
+"""A Sphinx extension that writes tables from the code: options, limits and metrics.
 
-A page asks for them with a line that reads `<!-- options -->` or `<!-- limits -->`. This file
-knows how a row looks; what the rows say is in `daphne_like.config` and `daphne_like.limits` only.
+A page asks for them with a line that reads `<!-- options -->`, for example. This file knows how a
+row looks; what the rows say is in `daphne_like` only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from daphne_like.limits import Limits
+from daphne_like.metrics import METRICS
 from daphne_like.options import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -86,9 +87,26 @@ def limits() -> Iterator[str]:
     )
 
 
+def metrics() -> Iterator[str]:
+    """Yield the lines of the table of metrics."""
+    yield from table(
+        ("Metric", "Kind", "Labels", "What it measures"),
+        (
+            (
+                code(metric.name),
+                metric.kind,
+                ", ".join(map(code, metric.labels)),
+                prose(metric.help),
+            )
+            for metric, _ in METRICS
+        ),
+    )
+
+
 TABLES = {
     "reference/options": ("<!-- options -->", options),
     "reference/limits": ("<!-- limits -->", limits),
+    "reference/metrics": ("<!-- metrics -->", metrics),
 }
 """For each page, the line it marks the place with and what is written there."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = CHECKOUT / "examples"
+DEPLOY = CHECKOUT / "deploy"
 PATIENCE = 20.0
 COMMAND = (sys.executable, "-m", "daphne_like")
 ENVIRONMENT = {

@@ -100,7 +100,7 @@ def test_metrics_are_what_prometheus_reads_and_admin_requests_are_not_among_them
 
 def test_connections_are_shown_with_what_they_do_the_busy_ones_first(house):
     async def main(at: House) -> Any:
-        wires = [at.connect(GET[:9]), at.connect(b"")]
+        wires = [at.connect(GET[:9]), at.connect(b""), at.connect()]
         await asyncio.sleep(1)
         wires.append(at.connect())
         await asyncio.sleep(0.5)
@@ -112,13 +112,14 @@ def test_connections_are_shown_with_what_they_do_the_busy_ones_first(house):
 
     page = serving(house(slow), main)
     assert page["stage"] == "ready"
-    assert page["totals"] == {"open": 3, "accepted": 3, "running": 1}
+    assert page["totals"] == {"open": 4, "accepted": 4, "running": 2}
+    assert [each["age"] for each in page["connections"]] == [1.5, 0.5, 1.5, 1.5]
     client = {"client": "192.0.2.1:50000", "peer": "192.0.2.1:50000"}
     request = {"method": "GET", "target": "/p", "age": 0.5, "state": "waiting"}
-    assert page["connections"][0] == {
+    assert page["connections"][1] == {
         **client, "age": 0.5, "requests": 1, "state": "request", "current": [request],
     }  # fmt: skip
-    rest = {(each["state"], each["age"], each["requests"]) for each in page["connections"][1:]}
+    rest = {(each["state"], each["age"], each["requests"]) for each in page["connections"][2:]}
     assert rest == {("head", 1.5, 0), ("idle", 1.5, 0)}
 
 
