@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Limits, Tally
+from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
@@ -80,10 +82,22 @@ def application_of(config: Config) -> ASGIApplication:
     return load(cast(str, config.application), factory=config.factory)
 
 
-def opened_by(config: Config, application: Application, shared: Shared) -> Open:
-    """What a wire calls for each request: the application, behind what `config` puts before it."""
+def opened_by(
+    config: Config,
+    application: Application,
+    shared: Shared,
+    retire: Callable[[], None],
+    randint: Callable[[int, int], int] = random.randint,
+) -> Open:
+    """What a wire calls for each request: the application, behind what `config` puts before it.
+
+    `retire` is called when the process has served as much as it may.
+    """
     open: Open = application.open
-    most = config.limits.concurrency
+    limits = config.limits
+    if limits.max_requests:
+        open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
+    most = limits.concurrency
     if most:
         open = admitted(open, application.live, most, application.now, shared.refusals)
     open = _forwarded_by(config, open)

@@ -174,6 +174,12 @@ class Stream(Protocol):
     def send_body(self, data: bytes) -> None:
         """Send one piece of the body."""
 
+    def send_file(self, file: int, offset: int, count: int) -> None:
+        """Send `count` bytes of the open `file` as a piece of the body, if ``supports`` has files.
+
+        Until they are sent the stream is ``full``. The descriptor may be closed at once.
+        """
+
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The response is complete; `trailers` are sent where ``supports`` names them."""
 

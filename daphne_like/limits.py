@@ -26,6 +26,12 @@ class Limits:
     head_size: int = _limit(
         64 * KIB, "bytes", "A request's line and header fields together; more is answered 431."
     )
+    line_size: int = _limit(
+        32 * KIB,
+        "bytes",
+        "A request's line alone, which is its target above all; more is answered 414. Half of "
+        "--head-size leaves as much for the fields.",
+    )
     head_fields: int = _limit(
         256, "fields", "Header fields of one request; browsers send under 30. More: 431."
     )
@@ -72,6 +78,22 @@ class Limits:
         "requests",
         "One connection may carry, then it is closed; 0 for no limit. Where a balancer spreads "
         "connections, closing some lets it spread them anew.",
+    )
+    max_requests: int = _limit(
+        0,
+        "requests",
+        "The process serves, then it stops in order, for a supervisor to start it anew: a valve "
+        "for an application that leaks. 0 for no limit.",
+        "--limit-max-requests",
+        "--max-requests",
+    )
+    max_requests_jitter: int = _limit(
+        0,
+        "requests",
+        "At most as many are added to --limit-max-requests, by chance, so that processes which "
+        "were started together do not stop together. 0 for none.",
+        "--limit-max-requests-jitter",
+        "--max-requests-jitter",
     )
     head_timeout: float = _limit(
         30.0, "seconds", "From a request's first byte to the end of its head; then 408."

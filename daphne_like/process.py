@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -195,7 +195,7 @@ def run(
     `stop` may return a Deferred, which is waited for; a second signal calls `force`.
     """
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    signalled = partial(_stop_or_force, reactor, force)
+    signalled = _first(partial(_stop, reactor), then=force)
     on_stop_signals(reactor, signalled)
     # Once more, because Twisted takes SIGTERM for itself when the reactor starts.
     reactor.callWhenRunning(on_stop_signals, reactor, signalled)
@@ -206,13 +206,21 @@ def run(
     _end(asyncio.get_event_loop())
 
 
-def _stop_or_force(reactor: Any, force: Callable[[], object]) -> None:
+def _first(call: Callable[[], object], then: Callable[[], object]) -> Callable[[], None]:
+    """What does `call` the first time, and `then` every time after it."""
+    calls = iter((call,))
+
+    def called() -> None:
+        next(calls, then)()
+
+    return called
+
+
+def _stop(reactor: Any) -> None:
     from twisted.internet.error import ReactorNotRunning
 
-    try:
+    with suppress(ReactorNotRunning):  # It is stopping already, by itself.
         reactor.stop()
-    except ReactorNotRunning:  # It is stopping already.
-        force()
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -97,10 +97,7 @@ class ASGIService(Service):
         call = self._given or application_of(config)
         loop = asyncio.get_running_loop()
         application = Application(call, limits, loop, root_path=config.root_path)
-        room = replace(limits, connections=limits.connections or room_for_connections())
-        shared = Shared(application.open, LoopClock(loop), room, default_fields(config))
-        shared.open = opened_by(config, application, shared)
-        shared.crowded = self._crowded
+        shared = self._shared_for(application)
         if limits.watchdog:
             self._watchdog = Watchdog(shared.clock, limits.watchdog)
         await self._administer(application, shared)
@@ -114,6 +111,15 @@ class ASGIService(Service):
             self._watchdog.start()
         await self._listen(HTTPFactory(shared))
         self._stage = Stage.READY
+
+    def _shared_for(self, application: Application) -> Shared:
+        config, limits = self._config, self._config.limits
+        limits = replace(limits, connections=limits.connections or room_for_connections())
+        clock = LoopClock(application.loop)
+        shared = Shared(application.open, clock, limits, default_fields(config))
+        shared.open = opened_by(config, application, shared, self._retire)
+        shared.crowded = self._crowded
+        return shared
 
     async def _administer(self, application: Application, shared: Shared) -> None:
         address = self._config.admin_bind
@@ -199,6 +205,11 @@ class ASGIService(Service):
             return
         seconds = self._config.limits.graceful_timeout
         _logger.info("Stopping: waiting up to %g s for %s%s", seconds, what, self._way_out)
+
+    def _retire(self) -> None:
+        _logger.info("Stopping: as many requests as --limit-max-requests says have come")
+        cast(Shared, self._shared).draining = True  # Every response from now on says so.
+        self._reactor.callLater(0, self._reactor.stop)
 
     def force(self) -> None:
         """Wait for nothing any more: a second signal's meaning."""

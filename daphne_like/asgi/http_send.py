@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NoReturn
 
+from daphne_like.asgi.http_files import FilePiece, opened_piece, piece_by_path
 from daphne_like.asgi.http_receive import ReceiveSide, State
 from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
@@ -69,7 +71,7 @@ class SendSide(ReceiveSide):
         except (KeyError, TypeError):
             raise AppFault(state.value, message, "a message is a dict with a type") from None
         if step is None:
-            await self._send_too_late(message)
+            await self._send_otherwise(message)
             return
         step(self, message)
         if self._state is _STREAMING and (
@@ -92,12 +94,15 @@ class SendSide(ReceiveSide):
         if self._left():
             await self._send_into_the_void()
 
-    async def _send_too_late(self, message: Message) -> None:
-        """A message that the table does not have: harmless after the end, else a fault."""
-        if self._state is _GONE:
+    async def _send_otherwise(self, message: Message) -> None:
+        """A message that the table does not have: a file, harmless after the end, or a fault."""
+        state = self._state
+        if state is _GONE:
             await self._send_into_the_void()
-        elif self._state is _DONE:
+        elif state is _DONE:
             await asyncio.sleep(0)
+        elif self._may_send_file(message["type"]):
+            await self._send_file(message)
         else:
             raise AppFault(self._state.value, message["type"], "this message is not expected now")
 
@@ -223,9 +228,36 @@ class SendSide(ReceiveSide):
                 return b"", message.get("more_body", False)
             sent = self._sent + len(body)
             if head.length is not None and sent > head.length:
-                raise self._fault(message, f"body longer than its Content-Length {head.length}")
+                raise self._too_long(message)
             self._sent = sent
         return body, message.get("more_body", False)
+
+    def _may_send_file(self, kind: str) -> bool:
+        started = self._state in (_HEADED, _STREAMING)
+        return started and kind in _PIECES and kind in self._stream.supports
+
+    async def _send_file(self, message: Message) -> None:
+        """A piece of the body out of a file, which has been sent when this returns."""
+        try:
+            with _PIECES[message["type"]](message) as piece:
+                self._send_piece(message, piece)
+        except ValueError as error:
+            raise self._fault(message, str(error)) from None
+        await self._give_way()
+        if not piece.more and self._state is _STREAMING:
+            self._body_over()
+
+    def _send_piece(self, message: Message, piece: FilePiece) -> None:
+        head = self._head
+        assert head is not None
+        if self._state is _HEADED:
+            self._begin(b"")
+        if piece.size and not head.bodiless:
+            sent = self._sent + piece.size
+            if head.length is not None and sent > head.length:
+                raise self._too_long(message)
+            self._sent = sent
+            self._stream.send_file(piece.file, piece.offset, piece.size)
 
     def _break_off(self) -> NoReturn:
         """The body is shorter than promised: the client must see that it is not whole."""
@@ -237,6 +269,10 @@ class SendSide(ReceiveSide):
             "http.response.body",
             f"body of {sent} bytes is shorter than its Content-Length {promised}",
         )
+
+    def _too_long(self, message: Message) -> AppFault:
+        promised = None if self._head is None else self._head.length
+        return self._fault(message, f"body longer than its Content-Length {promised}")
 
     def _fault(self, message: Message, fault: str) -> AppFault:
         return AppFault(self._state.value, message.get("type"), fault)
@@ -254,6 +290,12 @@ class SendSide(ReceiveSide):
         self._wake_reader()
         self.drained()
 
+
+_PIECES: dict[str, Callable[[Message], AbstractContextManager[FilePiece]]] = {
+    "http.response.pathsend": piece_by_path,
+    "http.response.zerocopysend": opened_piece,
+}
+"""What a message that sends a file speaks of."""
 
 _STEPS: dict[State, dict[str, Callable[[SendSide, Message], None]]] = {
     _IDLE: {

@@ -5,6 +5,7 @@ This module must not know a wire format, ASGI, nor Twisted.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from daphne_like.exchange import Fields, Progress, Request, ResponseHead, Stream
@@ -55,6 +56,12 @@ class FakeStream:
         if head.bodiless and data:
             raise SeamBroken("a body where none may be")
         self.body += data
+
+    def send_file(self, file: int, offset: int, count: int) -> None:
+        self._must_be_headed()
+        if "http.response.pathsend" not in self.supports:
+            raise SeamBroken("a file where none can be sent")
+        self.send_body(os.pread(file, count, offset))
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         self._must_be_headed()

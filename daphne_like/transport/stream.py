@@ -19,6 +19,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 from twisted.internet import error
@@ -36,6 +37,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from daphne_like.transport.files import CAN_SEND_FILES, FileOnItsWay
 
 _DONE = Failure(error.ConnectionDone())
 
@@ -80,6 +83,7 @@ class NativeTransport(asyncio.Protocol):
         self._eof = False
         self._half_closing = False
         self._half_closed = False
+        self._file: FileOnItsWay | None = None
         self._mute = False
         self._aborted = False
         self._raised: Exception | None = None
@@ -144,6 +148,7 @@ class NativeTransport(asyncio.Protocol):
         del self._protocol, self._native, self.data_received
         self._producer = None
         self._fall_silent()
+        self._drop_file()
         if producer is not None:
             producer.stopProducing()
         protocol.connectionLost(self._failure(self._raised or reason))
@@ -165,6 +170,9 @@ class NativeTransport(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The write buffer has drained."""
+        if self._file is not None:
+            self._file.start()
+            return
         self._congested = False
         if self._half_closed:
             self._loop.call_soon(self._tell_write_lost)
@@ -213,7 +221,7 @@ class NativeTransport(asyncio.Protocol):
 
     def _close(self) -> None:
         """Do what was asked for, unless it is too soon or too late."""
-        if not self.connected or self._producer is not None:
+        if not self.connected or self._producer is not None or self._file is not None:
             return
         if self.disconnecting:
             self._native.close()
@@ -240,6 +248,7 @@ class NativeTransport(asyncio.Protocol):
         if self.connected and not self._aborted:
             self._aborted = True
             self._fall_silent()
+            self._drop_file()
             self._native.pause_reading()
             with suppress(OSError):
                 self.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -256,8 +265,9 @@ class NativeTransport(asyncio.Protocol):
         return self._native.get_extra_info("socket")
 
     def unsent(self) -> int:
-        """Bytes written that the kernel has not taken yet."""
-        return self._native.get_write_buffer_size()
+        """Bytes written, of a file too, that the kernel has not taken yet."""
+        left = 0 if self._file is None else self._file.left
+        return left + self._native.get_write_buffer_size()
 
     def getTcpNoDelay(self) -> bool:
         """Whether small writes go out at once; never said of a Unix socket."""
@@ -274,6 +284,48 @@ class NativeTransport(asyncio.Protocol):
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         self.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
+
+    # --- Files ----------------------------------------------------------------------------
+
+    sends_files = CAN_SEND_FILES
+    """Whether ``send_file`` can be called."""
+
+    def send_file(self, file: int, offset: int, count: int, tail: bytes = b"") -> None:
+        """Send a part of the open `file` behind what is written, and `tail` behind it.
+
+        The producer is paused meanwhile, and writes nothing. A file that turns out to be
+        shorter breaks the connection off. Raises :class:`OSError` where there are no
+        descriptors left.
+        """
+        if self._mute:
+            return
+        native = self._native
+        socket = self.getHandle().fileno()
+        sent = partial(self._file_sent, tail)
+        self._file = FileOnItsWay(self._loop, socket, file, offset, count, sent)
+        if not self._congested:
+            self.pause_writing()
+        # Low enough that we hear of the moment in which nothing is before the file.
+        native.set_write_buffer_limits(high=0)
+        if not native.get_write_buffer_size():
+            self._file.start()
+
+    def _file_sent(self, tail: bytes, error: OSError | None) -> None:
+        self._file = None
+        if error is not None:
+            self.abortConnection()
+            return
+        self._native.set_write_buffer_limits(high=self._write_budget)
+        if tail:
+            self.write(tail)
+        self.resume_writing()
+        if self.disconnecting or self._half_closing:
+            self._loop.call_soon(self._close)
+
+    def _drop_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     # --- Producers: what writes to us -----------------------------------------------------
 

@@ -21,7 +21,7 @@ from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
-from daphne_like.wire.http1_response import HINTS, HINTS_AND_TRAILERS, NOTHING, ResponseSide
+from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES, ResponseSide
 from daphne_like.wire.shared import Shared, Snapshot, address_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
@@ -73,10 +73,11 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._keep_alive = framing.keep_alive and self._left != 0
         self._continue_due = framing.expect and length != 0
         self._http_1_0 = request.http_version == "1.0"
+        support = self._support
         if self._http_1_0:
-            self.supports = NOTHING
+            self.supports = support.http_1_0
         else:
-            self.supports = HINTS_AND_TRAILERS if framing.trailers else HINTS
+            self.supports = support.trailers if framing.trailers else support.http_1_1
         self._head_sent = self._chunked = False
         self._remaining = length or 0
         self._phase = _PHASE_AFTER.get(length, _COUNTED)
@@ -320,7 +321,11 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
         self._reader = RequestReader(self._shared.limits, self.client, server, "http")
-        # Twisted's own transports do not tell: there, only what has been taken whole counts.
+        # Twisted's own transports send no files, and do not tell what is not sent yet: there,
+        # only what has been taken whole counts.
+        self._support = WITH_FILES if getattr(transport, "sends_files", False) else WITHOUT_FILES
+        if self._support is WITH_FILES:
+            self._write_file = transport.send_file
         self._unsent = getattr(transport, "unsent", _nobody_knows)
         transport.registerProducer(self, True)
         self._opened = self._shared.clock.seconds()

@@ -85,6 +85,7 @@ class RequestReader:
         "_scheme",
         "_server",
         "_tail",
+        "_unbounded",
         "complete",
         "framing",
         "on_body",
@@ -97,6 +98,8 @@ class RequestReader:
         self, limits: Limits, client: Address | None, server: Address | None, scheme: str
     ) -> None:
         self._limits = limits
+        # A head of no more bytes than its line may have is within all limits.
+        self._unbounded = min(limits.line_size, limits.head_size)
         self._client = client
         self._server = server
         self._scheme = scheme
@@ -159,13 +162,24 @@ class RequestReader:
             head, rest = bytes(partial[:end]), bytes(partial[end:])
             partial.clear()
             return head, rest
-        if len(partial) > self._limits.head_size:
-            raise too_large(partial)
+        self._bound(partial)
         if _HOPELESS.search(partial, searched) is not None:
             raise RemoteFault(400, "malformed head")
         if partial[0] < 33 and partial != _HALF_A_LINE_END:
             raise RemoteFault(400, "malformed head")
         return None, b""
+
+    def _bound(self, head: bytes | bytearray) -> None:
+        """Refuse a head, or what has come of it, that is over its limits."""
+        size = len(head)
+        if size <= self._unbounded:
+            return
+        ends = head.find(b"\r\n", 0, self._unbounded + 2) >= 0
+        may_end = size == self._unbounded + 1 and head.endswith(_HALF_A_LINE_END)
+        if not ends and not may_end:
+            raise RemoteFault(414, "the request line is too long")
+        if size > self._limits.head_size:
+            raise RemoteFault(431, "the head is too large")
 
     @property
     def begun(self) -> bool:
@@ -177,8 +191,7 @@ class RequestReader:
 
         Raises :class:`RemoteFault` with the status to answer.
         """
-        if len(head) > self._limits.head_size:
-            raise too_large(head)
+        self._bound(head)
         if (request := self._said_again(head)) is not None:
             return request
         upgraded = self._feed_head(head)
@@ -221,7 +234,7 @@ class RequestReader:
         if not head.endswith(lines):
             return None
         line = _PLAIN_LINE.fullmatch(head, 0, len(head) - len(lines))
-        if line is None or len(head) > self._limits.head_size:
+        if line is None or len(head) > self._unbounded:
             return None
         method, path, query = line.groups()
         name = _METHODS.get(method)
@@ -338,13 +351,6 @@ class RequestReader:
 
 def _not_spoken() -> RemoteFault:
     return RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
-
-
-def too_large(head: bytes | bytearray) -> RemoteFault:
-    """The fault of a head over its limit: 431, or 414 where its line alone is too long."""
-    if b"\r\n" in head[: len(head) // 2]:
-        return RemoteFault(431, "the head is too large")
-    return RemoteFault(414, "the request line is too long")
 
 
 def _judge_other_form(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Field, Fields, ResponseHead
@@ -23,10 +24,22 @@ _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"
 
 
-NOTHING: frozenset[str] = frozenset()
-HINTS = frozenset(("http.response.early_hint",))
-HINTS_AND_TRAILERS = HINTS | {"http.response.trailers"}
-"""What ``supports`` may be: by the client's version, and by what it says in TE."""
+class Support(NamedTuple):
+    """What ``supports`` may be on one connection, by the client's version and by its TE."""
+
+    http_1_0: frozenset[str]
+    http_1_1: frozenset[str]
+    trailers: frozenset[str]
+
+
+def _support(*always: str) -> Support:
+    hints = {*always, "http.response.early_hint"}
+    trailers = {*hints, "http.response.trailers"}
+    return Support(frozenset(always), frozenset(hints), frozenset(trailers))
+
+
+WITHOUT_FILES = _support()
+WITH_FILES = _support("http.response.pathsend", "http.response.zerocopysend")
 
 
 class _StatusLines(dict[int, bytes]):
@@ -69,11 +82,12 @@ def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
 class ResponseSide:
     """The way out of an HTTP/1 connection: one response at a time."""
 
-    supports: frozenset[str] = NOTHING
+    supports = WITHOUT_FILES.http_1_0
 
     _shared: Shared
     _write: Callable[[bytes], None]
     _write_pieces: Callable[[Iterable[bytes]], None]
+    _write_file: Callable[[int, int, int, bytes], None]
 
     full = False
     _responding = False
@@ -114,6 +128,12 @@ class ResponseSide:
             self._write(b"".join(pieces))
         else:
             self._write_pieces(pieces)
+
+    def send_file(self, file: int, offset: int, count: int) -> None:
+        """Send a part of a file as a piece of the body: one chunk, where there are chunks."""
+        if self._chunked:
+            self._write(b"%x\r\n" % count)
+        self._write_file(file, offset, count, b"\r\n" if self._chunked else b"")
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The body is complete; trailers go where there are chunks (RFC 9112, section 7.1.2)."""

@@ -147,6 +147,22 @@ def test_head_has_the_head_of_get_and_no_body(client, curl):
     assert curl("--head", "/json").startswith("HTTP/1.1 200 OK\n")
 
 
+@pytest.mark.parametrize(
+    "server",
+    ["starlette_app:app", "starlette_app:wrapped"],
+    ids=["plain", "wrapped"],
+    indirect=True,
+)
+def test_a_file_is_sent_whole_or_in_part_and_the_connection_goes_on(client, curl):
+    source = (Path(__file__).parent / "apps/starlette_app.py").read_bytes()
+    for _ in range(2):
+        assert client.get("/file").content == source
+    assert client.head("/file").headers["content-length"] == str(len(source))
+    part = client.get("/file", headers={"Range": "bytes=3-9"})
+    assert (part.status_code, part.content) == (206, source[3:10])
+    assert curl("--http1.0", "/file") == source.decode()
+
+
 @every
 def test_a_redirect_is_followed_on_the_same_connection(client, curl):
     assert client.get("/moved", follow_redirects=True).json()["hello"] == "moved"

@@ -9,8 +9,9 @@ import pytest
 
 from tests.live.serving import PATIENCE, Serving
 
-EARLY = "http.response.early_hint"
-TRAILERS = "http.response.trailers"
+EARLY, FILE, PATH, TRAILERS = (
+    f"http.response.{name}" for name in ("early_hint", "zerocopysend", "pathsend", "trailers")
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +41,14 @@ def test_who_reads_trailers_gets_them(shown):
     assert hints == "HTTP/1.1 103 Early Hints\nlink: </style.css>; rel=preload"
     assert head.startswith("HTTP/1.1 200 OK\n")
     assert "transfer-encoding: chunked" in head
-    assert f"{EARLY} {TRAILERS}" in body
+    assert f"{EARLY} {PATH} {TRAILERS} {FILE}" in body
     assert "x-checksum: 42" in got
 
 
 def test_who_does_not_gets_the_rest(shown):
     got = shown("--http1.1")
     assert "103 Early Hints" in got
-    assert got.endswith(EARLY)
+    assert got.endswith(f"{EARLY} {PATH} {FILE}")
     assert "x-checksum" not in got
 
 

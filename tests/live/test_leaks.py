@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import struct
@@ -145,6 +146,31 @@ def test_a_large_upload_to_an_application_that_pauses_needs_no_memory(server, me
     measured.forget_the_peak()
     assert upload(server, size).endswith(b"\r\n\r\n%d" % size)
     assert measured.kib("VmHWM") - before < kib
+
+
+def leave_in_the_middle(server: Serving, asked: bytes, count: int) -> None:
+    for _ in range(count):
+        with closing(server.connect()) as connection:
+            connection.sendall(asked)
+            connection.recv(1024)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+
+def test_a_large_file_needs_no_memory_and_leaves_nothing_open(server, measured, tmp_path):
+    (tmp_path / "file").touch()
+    os.truncate(tmp_path / "file", GIB)
+    asked = f"GET /file?path={tmp_path / 'file'} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    leave_in_the_middle(server, asked, 10)
+    before, facts = measured.kib("VmRSS"), measured.facts()
+    measured.forget_the_peak()
+    with closing(server.connect()) as connection:
+        connection.sendall(asked)
+        head = connection.recv(1024).partition(b"\r\n\r\n")
+        assert b"content-length: %d\r\n" % GIB in head[0]
+        read_for(connection, GIB - len(head[2]))
+    leave_in_the_middle(server, asked, 20)
+    assert measured.kib("VmHWM") - before < 1024
+    eventually(lambda: measured.has_no_more_than(facts | {"objects": facts["objects"] + 100}))
 
 
 def read_for(connection: socket.socket, size: int) -> None:

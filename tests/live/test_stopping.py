@@ -164,3 +164,16 @@ def test_a_signal_at_any_moment_of_the_start_ends_it_with_success(
     time.sleep(pause)
     assert server.stop(number) == 0
     assert all("Listening on" in line for line in server.stderr.lines)
+
+
+def test_a_process_that_has_served_enough_stops_by_itself_and_loses_nothing() -> None:
+    with Serving("served:hello", "--limit-max-requests", "3") as server:
+        with server.connect() as busy:
+            for number in range(3):
+                busy.sendall(REQUEST)
+                head = read_until(busy, b"hello")
+                assert (b"connection: close" in head) is (number == 2)
+            assert busy.recv(100) == b""
+        wait_until(lambda: server.exit_status is not None)
+    assert server.exit_status == 0
+    assert server.stderr.wait_for("as many requests as --limit-max-requests")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO
 
 import pytest
 from twisted.internet import error
@@ -291,3 +296,73 @@ async def test_our_side_closes_after_the_peer_has_reset(stack: Stack) -> None:
     if not stack.tcp:  # A Unix socket knows no reset: that was an end like any other.
         server.transport.loseConnection()
     await server.until_lost()
+
+
+# --- Files ------------------------------------------------------------------------------------
+
+
+def file_of(size: int) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the case closes it
+    file.write(os.urandom(size))
+    file.flush()
+    return file
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+@on_our_stack
+async def test_a_file_goes_between_what_is_written_before_and_after_it(stack: Stack) -> None:
+    protocol, peer = await stack.connect(narrow=True)
+    before, after = b"<" * LARGE, b">" * LARGE
+    transport, tap = protocol.transport, Tap(protocol, 0)
+    transport.registerProducer(tap, True)
+    with file_of(LARGE) as file:
+        content = os.pread(file.fileno(), LARGE, 0)
+        transport.write(before)
+        transport.send_file(file.fileno(), 1, LARGE - 2, b"tail")
+    assert transport.unsent() >= LARGE
+    assert await peer.receive_exactly(LARGE) == before
+    assert await peer.receive_exactly(LARGE + 2) == content[1:-1] + b"tail"
+    await protocol.until(lambda: protocol.events[-1] == "asked")
+    transport.write(after)
+    transport.loseConnection()
+    assert await peer.receive_all() == after
+    await protocol.until_lost()
+
+
+@on_our_stack
+async def test_lose_connection_waits_for_a_file(stack: Stack) -> None:
+    protocol, peer = await stack.connect(narrow=True)
+    with file_of(LARGE) as file:
+        protocol.transport.send_file(file.fileno(), 0, LARGE)
+    protocol.transport.loseConnection()
+    assert len(await peer.receive_all()) == LARGE
+    await protocol.until_lost()
+
+
+@on_our_stack
+async def test_a_file_that_becomes_shorter_breaks_the_connection_off(stack: Stack) -> None:
+    protocol, peer = await stack.connect(narrow=True)
+    with file_of(LARGE) as file:
+        protocol.transport.send_file(file.fileno(), 0, LARGE)
+        file.truncate(1)
+    # A Unix socket knows no reset.
+    with pytest.raises(ConnectionError) if stack.tcp else nullcontext():
+        assert len(await peer.receive_all()) < LARGE
+    assert await protocol.until_lost() is error.ConnectionAborted
+
+
+@on_our_stack
+async def test_a_peer_that_leaves_in_the_middle_of_a_file_leaves_nothing_behind(
+    stack: Stack,
+) -> None:
+    protocol, peer = await stack.connect(narrow=True)
+    before = descriptors()
+    with file_of(LARGE) as file:
+        protocol.transport.send_file(file.fileno(), 0, LARGE)
+    await peer.receive_exactly(1000)
+    peer.reset()
+    await protocol.until_lost()
+    assert descriptors() <= before

@@ -6,15 +6,23 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from daphne_like.assembly import LoopClock, admin_endpoint, default_fields, describe, listening_on
+from daphne_like.assembly import (
+    LoopClock,
+    admin_endpoint,
+    default_fields,
+    describe,
+    listening_on,
+    opened_by,
+)
 from daphne_like.config import Config
-from daphne_like.testing import MemoryWire
-from tests.unit.asgi.fakes import body, sending, start
+from daphne_like.testing import FakeStream, MemoryWire, RecordingOpen
+from tests.unit.asgi.fakes import body, request, sending, start
 from tests.unit.fakes import GET, House, serving
 
 OTHER = IPv4Address("TCP", "192.0.2.9", 1)
@@ -195,3 +203,14 @@ def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(hous
     assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
     assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
     assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"
+
+
+def test_a_process_that_has_served_enough_is_told_so(house):
+    config = house(max_requests=3, max_requests_jitter=2).config
+    application, told = SimpleNamespace(open=RecordingOpen()), list[int]()
+    retire = lambda: told.append(len(application.open.exchanges))  # noqa: E731
+    shared = SimpleNamespace()
+    open = opened_by(config, application, shared, retire, lambda least, most: least + most)
+    for _ in range(9):
+        open(request(), FakeStream())
+    assert told == [4], "before the fifth is served"

@@ -1,4 +1,4 @@
-"""The service when too many come, when its ports do not close, and with a watchdog."""
+"""The service when too many come, and when its ports do not close as they should."""
 
 from __future__ import annotations
 
@@ -89,44 +89,19 @@ def test_a_stop_that_fails_is_told_and_still_over(house, caplog, monkeypatch):
     assert caplog.messages == ["The server did not stop cleanly:"]
 
 
-class Dog:
-    """A watchdog of which only the coming and going is seen."""
+def test_a_process_that_has_served_enough_is_told_to_stop(house, caplog):
+    async def main(at: House) -> list[int]:
+        stopped = []
+        at.stop = lambda: stopped.append(answers)
+        answers = 0
+        for _ in range(6):
+            answers += "200" in await at.get()
+            await asyncio.sleep(1)
+        return stopped
 
-    def __init__(self, events: list[str], seconds: float) -> None:
-        self._events = events
-        events.append(f"watch for {seconds} s")
-
-    def start(self) -> None:
-        self._events.append("start")
-
-    def stop(self) -> None:
-        self._events.append("stop")
-
-
-@pytest.mark.parametrize(("seconds", "watched"), [(2.5, True), (0.0, False)])
-def test_the_loop_is_watched_while_anybody_may_wait_for_it(house, monkeypatch, seconds, watched):
-    async def app(scope, receive, send):
-        for phase in ("startup", "shutdown"):
-            await receive()
-            events.append(phase)
-            await send({"type": f"lifespan.{phase}.complete"})
-
-    events: list[str] = []
-    monkeypatch.setattr(server, "Watchdog", lambda clock, limit: Dog(events, limit))
-    serving(house(app, watchdog=seconds, lifespan="on"))
-    all_of_it = ["watch for 2.5 s", "startup", "start", "shutdown", "stop", "stop"]
-    assert events == (all_of_it if watched else ["startup", "shutdown"])
-
-
-def test_the_admin_listener_opens_before_the_startup_and_closes_after_the_shutdown(house):
-    async def app(scope, receive, send):
-        for phase in ("startup", "shutdown"):
-            await receive()
-            events.append((phase, [port.open for port in at.ports]))
-            await send({"type": f"lifespan.{phase}.complete"})
-
-    events: list[Any] = []
-    at = house(app, lifespan="on", admin_bind=("127.0.0.1", 9000))
-    serving(at)
-    assert events == [("startup", [True]), ("shutdown", [True, False])]
-    assert [port.open for port in at.ports] == [False, False]
+    caplog.set_level(logging.INFO, "daphne_like.server")
+    at = house(hello, max_requests=3, max_requests_jitter=2)
+    [when] = serving(at, main)
+    assert when in (3, 4, 5)
+    assert "Stopping: as many requests as --limit-max-requests says have come" in caplog.messages
+    assert serving(house(hello), main) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,25 @@ def test_a_whole_one(connect: Connect, body: bytes) -> None:
     assert response[b"content-length"] == b"%d" % len(body)
     ours = [field for field in response.headers if field[0] != b"content-length"]
     assert ours == [(b"x-one", b"1"), (b"set-cookie", b"a"), (b"set-cookie", b"b")]
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_one_out_of_a_file(connect: Connect, announced: bool, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(LARGE)
+    wire = connect()
+    asked = wire.ask()
+    length = [(b"content-length", b"%d" % (len(LARGE) + 2))]
+    wire.last.start(b"abc", fields=length if announced else [])
+    with (tmp_path / "file").open("rb") as file:
+        wire.last.stream.send_file(file.fileno(), 1, len(LARGE) - 1)
+    assert wire.last.stream.full
+    wire.wait()
+    assert not wire.last.stream.full
+    wire.last.end()
+    assert whole(asked).body == b"abc" + LARGE[1:]
+    second = wire.ask()
+    wire.last.answer(b"next")
+    assert whole(second).body == b"next"
 
 
 @pytest.mark.parametrize("announced", [False, True])

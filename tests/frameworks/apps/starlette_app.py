@@ -10,7 +10,13 @@ from starlette.background import BackgroundTask
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 noted: list[str] = []
@@ -31,6 +37,10 @@ class Greeting(HTTPEndpoint):
 
 def threaded(request):
     return JSONResponse({"from": "a thread"})
+
+
+def file(request):
+    return FileResponse(__file__)
 
 
 async def form(request):
@@ -113,6 +123,7 @@ class PassOn(BaseHTTPMiddleware):
 routes = [
     Route("/json", Greeting),
     Route("/sync", threaded),
+    Route("/file", file),
     Route("/form", form, methods=["POST"]),
     Route("/upload", upload, methods=["POST"]),
     Route("/stream", stream),

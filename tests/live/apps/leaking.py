@@ -79,6 +79,14 @@ async def flood(receive, send, *, size):
     await send({"type": "http.response.body"})
 
 
+async def file(receive, send, *, path):
+    """Send a whole file, of which nothing comes to Python."""
+    length = str(os.stat(path).st_size).encode()  # noqa: PTH116 - it takes no time
+    headers = [(b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.pathsend", "path": path})
+
+
 async def how_much_was_written(receive, send):
     await respond(send, str(written).encode())
 
@@ -90,5 +98,6 @@ PATHS = {
     "/facts": facts,
     "/upload": upload,
     "/flood": flood,
+    "/file": file,
     "/written": how_much_was_written,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,13 +129,37 @@ class TestOutput:
         wire = Connected().wire
         wire.stop_reading()
         wire.write(b"abc")
-        assert (wire.received, wire.outgoing) == (b"", b"abc")
+        assert (wire.received, wire.outgoing, wire.unsent()) == (b"", b"abc", 3)
         assert wire.read(1) == b"a"
         wire.write(b"d")
         assert wire.outgoing == b"bcd"
         assert wire.read() == b"bcd"
         wire.write(b"e")
         assert wire.received == b"abcde"
+
+    def test_a_file_is_on_its_way_until_the_clock_moves(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"abcdef")
+        at, producer = Connected(), Producing()
+        at.wire.registerProducer(producer, True)
+        with (tmp_path / "file").open("rb") as file:
+            at.wire.send_file(file.fileno(), 1, 3, b"!")
+            assert (at.wire.received, producer.told) == (b"", ["pause"])
+            at.clock.advance(0)
+            assert (at.wire.received, producer.told) == (b"bcd!", ["pause", "resume"])
+            at.wire.stop_reading()
+            at.wire.send_file(file.fileno(), 0, 1)
+            at.clock.advance(0)
+            assert at.wire.outgoing == b"a"
+            at.wire.send_file(file.fileno(), 1, 6)
+            assert at.wire.aborted
+
+    def test_a_file_needs_no_producer(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"abcdef")
+        at = Connected()
+        with (tmp_path / "file").open("rb") as file:
+            at.wire.send_file(file.fileno(), 0, 6)
+        at.clock.advance(0)
+        assert at.wire.received == b"abcdef"
 
     def test_only_bytes_are_written(self) -> None:
         with pytest.raises(SeamBroken):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -38,11 +39,31 @@ class TestFakeStream:
         stream.end()
         assert (stream.body, stream.outcome) == (b"ab", "complete")
 
+    def test_a_file_is_a_piece_of_the_body_where_one_can_be_sent(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"abcdef")
+        stream = FakeStream("http.response.pathsend")
+        stream.send_head(HEAD, b"-")
+        with (tmp_path / "file").open("rb") as file:
+            stream.send_file(file.fileno(), 1, 3)
+            assert stream.body == b"-bcd"
+            other = FakeStream()
+            other.send_head(HEAD)
+            with pytest.raises(SeamBroken, match="a file where none can be sent"):
+                other.send_file(file.fileno(), 0, 1)
+
     def test_a_response_that_breaks_off(self) -> None:
         stream = FakeStream()
         stream.send_head(HEAD, b"a")
         stream.abort("oops")
         assert (stream.body, stream.outcome, stream.reason) == (b"a", "aborted", "oops")
+
+    def test_hints_come_before_the_head(self) -> None:
+        stream = FakeStream()
+        stream.send_hints([(b"link", b"</a>")])
+        stream.send_head(HEAD)
+        assert stream.hints == [(b"link", b"</a>")]
+        with pytest.raises(SeamBroken, match="hints after the head"):
+            stream.send_hints([])
 
     def test_what_the_application_reads(self) -> None:
         stream = FakeStream()

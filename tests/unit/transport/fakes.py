@@ -126,6 +126,9 @@ class Socket:
             raise come
         return come, None
 
+    def fileno(self) -> int:
+        return 9
+
     def close(self) -> None:
         self.closed = True
 
@@ -161,6 +164,11 @@ class Native:
         self.limits.append(high)
         if self.on_limits is not None:
             self.on_limits()
+
+    waiting = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def write(self, data: bytes) -> None:
         self.written.append(data)

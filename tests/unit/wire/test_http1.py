@@ -377,24 +377,3 @@ class TestSizes:
         served = serve(ended=answering(), connection_requests=3).send(GET, GET * 2, GET)
         assert [b"connection" in response for response in served.responses] == [False, False, True]
         assert served.wire.eof
-
-
-class TestSupported:
-    @pytest.mark.parametrize(
-        ("head", "names"),
-        [
-            (GET, {"early_hint"}),
-            (GET.replace(b"\r\n\r\n", b"\r\nTE: trailers\r\n\r\n"), {"early_hint", "trailers"}),
-            (OLD, set()),
-        ],
-    )
-    def test_a_stream_supports_what_its_client_does(
-        self, serve: Serve, head: bytes, names: set[str]
-    ) -> None:
-        served = serve().send(head)
-        assert served.last.stream.supports == {f"http.response.{name}" for name in names}
-
-    def test_each_request_has_its_own(self, serve: Serve) -> None:
-        served = serve(ended=answering()).send(GET.replace(b"Host", b"TE: trailers\r\nHost"))
-        served.send(GET)
-        assert served.last.stream.supports == {"http.response.early_hint"}

@@ -148,6 +148,21 @@ class TestTakingHeads:
             reader(head_size=50).take_head(b"GET /" + b"a" * 46)
         assert caught.value.status == 414
 
+    @pytest.mark.parametrize("piecemeal", [False, True])
+    @pytest.mark.parametrize(("size", "status"), [(40, None), (39, 414)])
+    def test_a_line_has_a_limit_of_its_own(
+        self, piecemeal: bool, size: int, status: int | None
+    ) -> None:
+        head = b"GET /%b HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"a" * 26, b"b" * 40)
+        segments = [head[at : at + 1] for at in range(len(head))] if piecemeal else [head]
+        reading = reader(line_size=size)
+        if status is None:
+            assert reading.request(take(reading, *segments)[0] or b"").method == "GET"
+            return
+        with pytest.raises(RemoteFault) as caught:
+            reading.request(take(reading, *segments)[0] or b"")
+        assert caught.value.status == status
+
     def test_fields_without_end_are_refused_with_431(self) -> None:
         with pytest.raises(RemoteFault, match="head is too large") as caught:
             take(reader(head_size=50), b"GET / HTTP/1.1\r\n", b"X: " + b"a" * 46)

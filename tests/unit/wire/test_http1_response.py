@@ -27,10 +27,12 @@ class Side(ResponseSide):
 
     def __init__(self, defaults: DefaultFields | None = None) -> None:
         self.writes: list[bytes] = []
+        self.files: list[tuple[int, int, int, bytes]] = []
         self.over = 0
         self.may_go_on = True
         self._write = self.writes.append
         self._write_pieces = self.writes.extend
+        self._write_file = lambda *given: self.files.append(given)
         defaults = defaults or DefaultFields(None, False)
         self._shared = Shared(RecordingOpen(), Clock(), Limits(), defaults)
 
@@ -338,3 +340,21 @@ class TestExtensions:
         side.respond(head(TEXT), b"hello")
         response = side.response()
         assert (response.interim, response.status) == ([103], 200)
+
+
+# --- Files ------------------------------------------------------------------------------------
+
+
+def test_a_file_goes_out_as_it_is_where_the_length_is_known() -> None:
+    side = Side()
+    side.send_head(response_head(200, [(b"content-length", b"5")], "GET"))
+    side.send_file(7, 1, 5)
+    assert side.files == [(7, 1, 5, b"")]
+
+
+def test_a_file_is_a_chunk_where_there_are_chunks() -> None:
+    side = Side()
+    side.send_head(response_head(200, [], "GET"))
+    side.send_file(7, 1, 26)
+    assert side.writes[-1] == b"1a\r\n"
+    assert side.files == [(7, 1, 26, b"\r\n")]
