@@ -149,7 +149,7 @@ def test_the_health_path_is_answered_in_front_of_everything_else(house, capsys, 
         asked = [GET, GET.replace(b"/p", b"/up")]
         return [bytes(at.connect(data).received[9:12]) for data in asked]
 
-    at = house(hello, concurrency=1, verbosity=1, health_path="/up", **options)
+    at = house(slow, concurrency=1, verbosity=1, health_path="/up", **options)
     assert serving(at, main) == [b"", b"200"]
     assert capsys.readouterr().out.count("GET") == 1
 
