@@ -21,7 +21,7 @@ first-python = $(shell for p in $(1); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-all benchmark lint types imports docs news unit coverage format tools clean $(VENV)
+.PHONY: help serve test test-all benchmark fuzz lint types imports docs news unit coverage format tools clean $(VENV)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,12 @@ unit: $(VENV)/.tests ## Run the tests (pytest); ARGS="-k name" chooses
 
 coverage: $(VENV)/.tests ## Run the tests and list the lines they miss
 	@$(BIN)/pytest -n 2 --dist loadscope --cov=daphne_like $(ARGS)
+
+fuzz: $(VENV)/.tests ## Let atheris attack the HTTP/1 connection for SECONDS (60)
+	@$(PIP) atheris
+	@mkdir -p build/fuzz/http1
+	@$(BIN)/python -m tests.fuzz http1 -max_total_time=$(or $(SECONDS),60) -max_len=1000 \
+		-artifact_prefix=build/fuzz/ build/fuzz/http1 tests/fuzz/corpus/http1
 
 # nginx starts serving when it is installed; the tests start their own.
 tools: ## Install the programs the tests talk to, or name them

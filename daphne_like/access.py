@@ -1,35 +1,54 @@
-"""Access lines: one for each finished exchange, in Daphne's format.
+"""Access lines: one for each finished exchange, and where they go.
 
-This module must not know who serves, only the records that exchanges leave.
+This module must not know who serves, nor what a line says, only the records that exchanges
+leave.
 """
 
 from __future__ import annotations
 
 import logging
-import time
+from pathlib import Path
 from typing import TextIO
 
+from daphne_like.access_format import Line, details
+from daphne_like.errors import StartupError
 from daphne_like.exchange import Record
 
 _logger = logging.getLogger("daphne_like.access")
 
 
 class AccessLog:
-    """Writes a line for each record to a text stream."""
+    """An observer that leaves the line of each record somewhere."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __call__(self, record: Record) -> None:
+        """Leave the record's line, if it has one."""
+        raise NotImplementedError
+
+    def reopen(self) -> None:
+        """Let go of a file that was moved away; there is none."""
+
+    def close(self) -> None:
+        """There is nothing that is ours."""
+
+
+class AccessStream(AccessLog):
+    """Writes lines to a text stream."""
+
+    def __init__(self, stream: TextIO, line: Line) -> None:
         self._stream = stream
+        self._line = line
         self._failing = False
 
     def __call__(self, record: Record) -> None:
-        """Write the record's line; exchanges that never got an answer leave none.
+        """Write the record's line, if it has one.
 
         A stream that cannot be written to, a full disk for example, is told of once.
         """
-        if record.status is None:
+        text = self._line(record)
+        if text is None:
             return
         try:
-            self._stream.write(line(record))
+            self._stream.write(text + "\n")
             self._failing = False
         except (OSError, ValueError) as error:
             if not self._failing:
@@ -37,13 +56,48 @@ class AccessLog:
             self._failing = True
 
 
-def line(record: Record) -> str:
-    """``client - - [time] "method target" status size``; every byte of it printable."""
-    request = record.request
-    host, port = request.client or ("", None)
-    client = "None" if port is None else f"{host}:{port}"
-    ended = time.localtime(record.started + record.duration)
-    return (
-        f"{client} - - [{time.strftime('%d/%b/%Y:%H:%M:%S', ended)}] "
-        f'"{request.method} {request.target}" {record.status} {record.bytes_out}\n'
-    )
+class AccessFile(AccessStream):
+    """Appends lines to the file at `path`, each at once.
+
+    Raises :class:`StartupError` where it cannot be opened.
+    """
+
+    def __init__(self, path: str, line: Line) -> None:
+        self._path = path
+        try:
+            stream = self._open()
+        except OSError as error:
+            raise StartupError(f"Cannot write to --access-log {path}: {error.strerror}.") from None
+        super().__init__(stream, line)
+
+    def _open(self) -> TextIO:
+        return Path(self._path).open("a", buffering=1, encoding="ascii")
+
+    def reopen(self) -> None:
+        """Go on in a new file where the old one was moved away (logrotate), else in the old."""
+        try:
+            stream = self._open()
+        except OSError as error:
+            _logger.error("Cannot reopen --access-log %s: %s", self._path, error.strerror)
+            return
+        self._stream.close()
+        self._stream = stream
+
+    def close(self) -> None:
+        """No line comes any more."""
+        self._stream.close()
+
+
+class AccessLogger(AccessLog):
+    """Hands lines over to ``logging``, at level info; the records' details are ``extra``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def __call__(self, record: Record) -> None:
+        """Log the record's line, if it has one and somebody wants it."""
+        if not _logger.isEnabledFor(logging.INFO):
+            return
+        text = self._line(record)
+        if text is not None:
+            _logger.info("%s", text, extra=details(record))

@@ -11,24 +11,28 @@ import logging
 import random
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TextIO, cast
+from dataclasses import replace
+from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 
 from daphne_like import config as configuration
 from daphne_like import health
+from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
+from daphne_like.access_format import compiled, daphne_in_colour
 from daphne_like.admission import admitted
 from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
-from daphne_like.errors import StartupError
 from daphne_like.exchange import Address, Open
 from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Limits, Tally
+from daphne_like.logs import wants_colour
+from daphne_like.request_id import identified
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
+from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
@@ -82,6 +86,27 @@ def application_of(config: Config) -> ASGIApplication:
     return load(cast(str, config.application), factory=config.factory)
 
 
+async def rehearse(config: Config, reactor: Any) -> None:
+    """Make what `config` asks for, and start nothing of it.
+
+    Raises :class:`DaphneLikeError`, as a start would.
+    """
+    call, loop = application_of(config), asyncio.get_running_loop()
+    application = Application(call, config.limits, loop, root_path=config.root_path)
+    shared_for(config, application, retire=lambda: None)
+    listening_on(config, reactor)
+
+
+def shared_for(config: Config, application: Application, retire: Callable[[], None]) -> Shared:
+    """What all connections of clients share, to serve `application`."""
+    limits = config.limits
+    room = replace(limits, connections=limits.connections or room_for_connections())
+    clock = LoopClock(application.loop)
+    shared = Shared(application.open, clock, room, default_fields(config))
+    shared.open = opened_by(config, application, shared, retire)
+    return shared
+
+
 def opened_by(
     config: Config,
     application: Application,
@@ -108,34 +133,40 @@ def opened_by(
 
 def _forwarded_by(config: Config, open: Open) -> Open:
     trusted = Trusted(config.forwarded_allow_ips)
-    if not config.proxy_headers:
-        return open
+    if config.proxy_headers:
+        open = forwarded(open, trusted, _forwarded_headers(config))
+    if config.request_id is not None:
+        open = identified(open, trusted, config.request_id.lower().encode())
+    return open
+
+
+def _forwarded_headers(config: Config) -> ForwardedHeaders:
     default = ForwardedHeaders()
-    names = ForwardedHeaders(
+    return ForwardedHeaders(
         _field_name(config.proxy_headers_host, default.address),
         _field_name(config.proxy_headers_port, default.port),
     )
-    return forwarded(open, trusted, names)
 
 
 def _field_name(given: str | None, default: bytes) -> bytes:
     return default if given is None else given.lower().encode("latin-1")
 
 
-def access_stream(config: Config) -> TextIO | None:
-    """Where access lines go, if anywhere; raises :class:`StartupError`."""
-    path = config.access_log
+def access_log(config: Config) -> AccessLog | None:
+    """Where access lines go, if anywhere; raises :class:`DaphneLikeError`."""
+    path, line = config.access_log, compiled(config.access_log_format)
     if config.no_access_log or (path is None and config.verbosity < 1):
         return None
-    if path is None or path == "-":
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Into a pipe too: who watches the log wants a line when it happens.
-            sys.stdout.reconfigure(line_buffering=True)
-        return sys.stdout
-    try:
-        return Path(path).open("a", buffering=1, encoding="ascii")
-    except OSError as error:
-        raise StartupError(f"Cannot write to --access-log {path}: {error.strerror}.") from None
+    if path == "logging":
+        return AccessLogger(line)
+    if path is not None and path != "-":
+        return AccessFile(path, line)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Into a pipe too: who watches the log wants a line when it happens.
+        sys.stdout.reconfigure(line_buffering=True)
+    if config.access_log_format == "daphne" and wants_colour(config.color, sys.stdout):
+        line = daphne_in_colour
+    return AccessStream(sys.stdout, line)
 
 
 def default_fields(config: Config) -> DefaultFields:

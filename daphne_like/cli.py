@@ -1,78 +1,79 @@
-"""The command line and the twistd plugin, both generated from the one table of options.
+"""The command line and the twistd plugin: the same options, from the same places.
 
 This module must not know how anything is served.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from daphne_like import __version__
+from daphne_like import environment
+from daphne_like.arguments import DESCRIPTION, said
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, StartupError
-from daphne_like.options import OPTIONS, Option, configure
+from daphne_like.sources import PYPROJECT, Place, configuration, merged
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
-_DESCRIPTION = "Serve an ASGI application over HTTP."
 _WAY_OUT = "; a second signal ends it at once"
 
 
-class _Parser(argparse.ArgumentParser):
-    """One whose errors are ours: a line, not a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see --help.")
-
-
-def parser(program: str = "daphne-like") -> argparse.ArgumentParser:
-    """The parser for the command line of `program`; what is not given is not in its result."""
-    made = _Parser(
-        program,
-        description=_DESCRIPTION,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    made.add_argument("--version", action="version", version=f"daphne-like {__version__}")
-    made.add_argument(
-        "application", nargs="?", help="The application, as package.module:attribute."
-    )
-    groups: dict[str, Any] = {}
-    for option in OPTIONS:
-        if option.group not in groups:
-            groups[option.group] = made.add_argument_group(option.group)
-        groups[option.group].add_argument(*option.flags, dest=option.name, **_argument(option))
-    return made
-
-
-def _argument(option: Option) -> dict[str, Any]:
-    text = option.help.replace("%", "%%")
-    if option.switch:
-        return {"action": "store_true", "help": text}
-    if option.default not in (None, (), ""):
-        text += f" Default: {option.default!r}.".replace("%", "%%")
-    made: dict[str, Any] = {"help": text, "type": option.parse, "choices": option.choices}
-    if not option.choices:
-        made["metavar"] = {int: "N", float: "SECONDS"}.get(option.type, "TEXT")  # type: ignore[call-overload]
-    if option.repeatable:
-        made["action"] = "append"
-    return made
-
-
 def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config:
-    """The configuration that the command line of `program` asks for.
+    """The configuration that the command line of `program`, the environment and a file give.
 
-    Raises :class:`ConfigError`; leaves the process for ``--help`` and ``--version``.
+    Sets the variables of ``--env-file``. Raises :class:`ConfigError`; leaves the process for
+    ``--help``, ``--version``, ``--print-config`` and ``--check``.
     """
-    given = vars(parser(program).parse_args(arguments))
-    for option in OPTIONS:
-        if option.repeatable and option.name in given:
-            given[option.name] = tuple(given[option.name])
-    return configure(given)
+    line = said(arguments, program)
+    files = _set_variables(_named("--env-file", line.env_file, environment.ENV_FILE))
+    variables, warnings = environment.options_in(os.environ, files)
+    for warning in warnings:
+        print(f"daphne-like: {warning}", file=sys.stderr)
+    file = _file(_named("--config", line.config, environment.CONFIG))
+    chosen = merged([line.options, variables, file])
+    config = configuration(chosen)
+    if line.print_config:
+        from daphne_like import toml_file
+
+        print(toml_file.printed(chosen), end="")
+        sys.exit(0)
+    if line.check:
+        sys.exit(check(config))
+    return config
+
+
+def _named(flag: str, name: str | None, variable: str) -> str | None:
+    """The file that the command line names, or else `variable`."""
+    if name is None:
+        flag, name = variable, os.environ.get(variable)
+    if name == "":
+        raise ConfigError(f"{flag} is empty: name a file, or leave it out.")
+    return name
+
+
+def _file(name: str | None) -> Place:
+    """What the ``--config`` file gives, or else the project in the current directory."""
+    if name is None and not os.access(PYPROJECT, os.F_OK):
+        return {}
+    # Only who has a file pays for reading it.
+    from daphne_like import toml_file
+
+    return toml_file.found() if name is None else toml_file.read(name)
+
+
+def _set_variables(file: str | None) -> dict[str, str]:
+    """Set the variables of the ``--env-file`` that are not set; return the file of each."""
+    if file is None:
+        return {}
+    from daphne_like import env_file
+
+    new = {name: text for name, text in env_file.read(file).items() if name not in os.environ}
+    os.environ.update(new)
+    return dict.fromkeys(new, file)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,9 +102,7 @@ def serve(config: Config) -> int:
     """Serve on a reactor of our own until a signal; return the exit status."""
     from daphne_like import process
 
-    process.set_up_logging(config.verbosity, config.log_format)
-    reactor = process.install_reactor(config.loop, tls=needs_twisted_tls(config))
-    process.bridge_twisted_log()
+    reactor = _prepared(config)
     from daphne_like.server import ASGIService
 
     failures: list[DaphneLikeError] = []
@@ -113,8 +112,37 @@ def serve(config: Config) -> int:
         reactor.stop()
 
     service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT)
-    process.run(reactor, service.startService, service.stopService, service.force)
+    process.run(
+        reactor, service.startService, service.stopService, service.force, service.reopen_logs
+    )
     return complain(failures[0]) if failures else 0
+
+
+def check(config: Config) -> int:
+    """Make all that serving would need, serve nothing; return the exit status."""
+    from daphne_like import process
+
+    reactor = _prepared(config)
+    from daphne_like.assembly import rehearse
+
+    try:
+        process.run_once(rehearse(config, reactor))
+        status = 0
+        print(f"{config.application or '--demo'} is fine.")
+    except DaphneLikeError as error:
+        status = complain(error)
+    process.leave(status, config.limits.application_close_timeout)
+    return status
+
+
+def _prepared(config: Config) -> Any:
+    """The reactor, with the log set up."""
+    from daphne_like import logs, process
+
+    logs.set_up_logging(config)
+    reactor = process.install_reactor(config.loop, tls=needs_twisted_tls(config))
+    logs.bridge_twisted_log()
+    return reactor
 
 
 def needs_twisted_tls(config: Config) -> bool:
@@ -148,13 +176,13 @@ def _twistd_options() -> type:
         """
 
         synopsis = "[options] module:attribute"
-        longdesc = _DESCRIPTION
+        longdesc = DESCRIPTION
 
         def parseOptions(self, options: Sequence[str] | None = None) -> None:
             try:
                 config = self["config"] = configured(options or (), "twistd daphne-like")
                 self["reactor"] = process.install_reactor(config.loop, tls=True)
-            except ConfigError as error:
+            except DaphneLikeError as error:
                 sys.exit(complain(error))
 
     return Options
@@ -162,11 +190,14 @@ def _twistd_options() -> type:
 
 def makeService(options: Any) -> IService:
     """The service for ``twistd daphne-like``, with the configuration that its options hold."""
-    from daphne_like import process
+    from daphne_like import logs, process
     from daphne_like.server import ASGIService
 
     config, reactor = options["config"], options["reactor"]
-    process.log_to_twisted(config.verbosity)
+    try:
+        logs.log_to_twisted(config)
+    except ConfigError as error:
+        sys.exit(complain(error))
 
     def failed(error: DaphneLikeError) -> None:
         process.exit_with(complain(error))

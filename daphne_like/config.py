@@ -38,6 +38,16 @@ def header(text: str) -> Field:
     return field
 
 
+LEVELS = {"critical": -2, "error": -1, "warning": 0, "info": 1, "debug": 2, "trace": 3}
+"""The names of the verbosities."""
+
+
+def level(text: str) -> int:
+    """A verbosity from its name or number; raises :class:`ValueError` for what is neither."""
+    named = LEVELS.get(text.lower())
+    return int(text) if named is None else named
+
+
 def sendable(what: str, name: str, value: str) -> Field:
     """A judged field; raises :class:`ConfigError`, which says `what` is wrong."""
     try:
@@ -156,7 +166,11 @@ class Config:
         empty=True,
     )
     no_server_name: bool = _option(
-        False, "--no-server-name", group="HTTP", help="Send no Server header."
+        False,
+        "--no-server-name",
+        "--no-server-header",
+        group="HTTP",
+        help="Send no Server header.",
     )
     no_date_header: bool = _option(
         False, "--no-date-header", group="HTTP", help="Send no Date header."
@@ -193,20 +207,52 @@ class Config:
         help="Peers that --proxy-headers trusts: addresses, networks, 'unix', or '*' for all.",
     )
     verbosity: int = _option(
-        1, "-v", "--verbosity", group="Logging", help="0 warnings, 1 info, 2 debug, 3 asyncio too.",
-        type=int,
-    )  # fmt: skip
+        1,
+        "-v",
+        "--verbosity",
+        "--log-level",
+        group="Logging",
+        help="-2 or critical, -1 error, 0 warning, 1 info, 2 debug, 3 or trace: asyncio too.",
+        type=level,
+    )
     access_log: str | None = _option(
         None,
         "--access-log",
         group="Logging",
-        help="A file for access lines; - for standard output, which is the default from -v 1 on.",
+        help="A file for access lines; - for standard output, which is the default from -v 1 on; "
+        "logging for the logger daphne_like.access.",
     )
     no_access_log: bool = _option(
         False, "--no-access-log", group="Logging", help="Write no access lines."
     )
+    access_log_format: str = _option(
+        "daphne",
+        "--access-log-format",
+        "--access-logformat",
+        group="Logging",
+        help="What an access line says: daphne, common, combined, json, or atoms such as %(h)s.",
+    )
     log_format: str = _option(
         LOG_FORMAT, "--log-fmt", group="Logging", help="The format of log lines (logging module)."
+    )
+    log_config: str | None = _option(
+        None,
+        "--log-config",
+        group="Logging",
+        help="A file that sets up logging, by its suffix .ini, .conf, .json or .toml.",
+    )
+    color: str = _option(
+        "auto",
+        "--color",
+        group="Logging",
+        help="Colour the default formats; auto does on a terminal, and hears NO_COLOR.",
+        choices=("auto", "always", "never"),
+    )
+    request_id: str | None = _option(
+        None,
+        "--request-id",
+        group="Logging",
+        help="Give each request an id, in this header, both ways, and in logs: X-Request-ID.",
     )
     health_path: str | None = _option(
         None,

@@ -113,17 +113,31 @@ class Request:
         raw = self.raw_path + b"?" + self.query if self.query else self.raw_path
         return escaped(raw)
 
+    @property
+    def label(self) -> str:
+        """The request for a log line: its method and target, and its id where it has one."""
+        name = self.request_id
+        return f"{self.method} {self.target}" + (f" [{name}]" if name else "")
+
 
 def escaped(raw: bytes) -> str:
     r"""Bytes from the network as printable ASCII; the rest as ``\xNN`` (CVE-2020-7694).
 
     So are ``"`` and the backslash: nothing ends the quotes of a log line, or looks escaped.
     """
+    if not raw.translate(None, _PLAIN):
+        return raw.decode("ascii")
     text = raw.decode("latin-1")
     return _NOT_PLAIN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def printable(text: str) -> str:
+    """A name from outside, a host or a path for example, escaped as its bytes are."""
+    return escaped(text.encode("utf-8", "backslashreplace"))
+
+
 _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
+_PLAIN = bytes(byte for byte in range(128) if not _NOT_PLAIN.match(chr(byte)))
 
 
 class ResponseHead:
@@ -159,11 +173,13 @@ class ResponseHead:
 class Stream(Protocol):
     """What the wire gives to an exchange: the way out, and the credit for the way in."""
 
-    supports: frozenset[str]
-    """Names of the ASGI extensions that work on this stream."""
+    @property
+    def supports(self) -> frozenset[str]:
+        """Names of the ASGI extensions that work on this stream."""
 
-    full: bool
-    """True while the peer reads too slowly: await ``Exchange.drained`` before the next write."""
+    @property
+    def full(self) -> bool:
+        """True while the peer reads too slowly: await ``Exchange.drained`` before a write."""
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send a whole response and end: one write where the wire can."""
@@ -245,6 +261,7 @@ class Record(NamedTuple):
 
     Times are seconds: ``started`` since the epoch, ``first_byte`` and ``duration`` since
     then. ``outcome`` is ``"complete"``, ``"disconnected"``, ``"failed"`` or ``"timed out"``.
+    ``head`` is what the application has answered, ``None`` with ``status``.
     """
 
     kind: str
@@ -256,6 +273,7 @@ class Record(NamedTuple):
     first_byte: float | None
     duration: float
     outcome: str
+    head: ResponseHead | None = None
 
 
 Observer = Callable[[Record], None]

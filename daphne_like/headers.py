@@ -130,6 +130,11 @@ def _length_of(said: dict[bytes, bytes], http_version: str) -> int | None:
     return int(length)
 
 
+def is_free(name: bytes) -> bool:
+    """Whether `name`, in lower case, can name a field that has no meaning for the server."""
+    return _TOKEN.fullmatch(name) is not None and name not in _FRAMING_NAMES | _SPECIAL
+
+
 def tokens(value: bytes) -> list[bytes]:
     """The lower-case tokens of a comma-separated field value."""
     return [token.strip(b" \t").lower() for token in value.split(b",")]

@@ -24,7 +24,11 @@ class Limits:
     """The limits of one server."""
 
     head_size: int = _limit(
-        64 * KIB, "bytes", "A request's line and header fields together; more is answered 431."
+        64 * KIB,
+        "bytes",
+        "A request's line and header fields together; more is answered 431.",
+        "--head-size",
+        "--h11-max-incomplete-event-size",
     )
     line_size: int = _limit(
         32 * KIB,
@@ -120,6 +124,8 @@ class Limits:
         "seconds",
         "An idle connection is kept; longer than the 60 s of load balancers, so that they, "
         "not we, close first.",
+        "--keep-alive",
+        "--timeout-keep-alive",
     )
     linger: float = _limit(
         5.0,
@@ -159,6 +165,7 @@ class Limits:
         "Requests in flight have to finish when the server stops; below the 30 s that "
         "Kubernetes waits.",
         "--graceful-timeout",
+        "--timeout-graceful-shutdown",
     )
     startup_timeout: float = _limit(
         60.0, "seconds", "The application's lifespan startup may take.", "--startup-timeout"
@@ -177,10 +184,18 @@ class Limits:
         2048, "connections", "The kernel holds while none is accepted.", "--backlog"
     )
     ping_interval: float = _limit(
-        20.0, "seconds", "An idle WebSocket is pinged after.", "--ping-interval"
+        20.0,
+        "seconds",
+        "An idle WebSocket is pinged after.",
+        "--ping-interval",
+        "--ws-ping-interval",
     )
     ping_timeout: float = _limit(
-        30.0, "seconds", "A WebSocket is closed when a ping gets no answer for.", "--ping-timeout"
+        30.0,
+        "seconds",
+        "A WebSocket is closed when a ping gets no answer for.",
+        "--ping-timeout",
+        "--ws-ping-timeout",
     )
     websocket_timeout: float = _limit(
         86400.0, "seconds", "A WebSocket may live; -1 for no limit.", "--websocket_timeout",
@@ -191,7 +206,11 @@ class Limits:
         "--websocket-connect-timeout",
     )  # fmt: skip
     websocket_max_message_size: int = _limit(
-        MIB, "bytes", "A WebSocket message; 0 for no limit.", "--websocket-max-message-size"
+        MIB,
+        "bytes",
+        "A WebSocket message; 0 for no limit.",
+        "--websocket-max-message-size",
+        "--ws-max-size",
     )
     websocket_max_frame_size: int = _limit(
         MIB, "bytes", "A WebSocket frame; 0 for no limit.", "--websocket-max-frame-size"

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from daphne_like.config import GROUPS, Config, sendable
+from daphne_like.config import GROUPS, LEVELS, Config, level, sendable
 from daphne_like.errors import ConfigError
+from daphne_like.headers import is_free
 from daphne_like.limits import Limits
 
 
@@ -35,10 +36,14 @@ class Option(NamedTuple):
         if not text and not self.empty:
             raise ConfigError(f"{self.long_flag} is empty: give a value, or leave the option out.")
         try:
-            return self.type(text)
+            value = self.type(text)
         except ValueError:
             wanted = _WANTED[self.type]
             raise ConfigError(f"{self.long_flag} {text!r} is not {wanted}.") from None
+        if self.choices and value not in self.choices:
+            wanted = ", ".join(self.choices)
+            raise ConfigError(f"{self.long_flag} {text!r} is not one of {wanted}.")
+        return value
 
     @property
     def switch(self) -> bool:
@@ -53,10 +58,40 @@ class Option(NamedTuple):
     @property
     def long_flag(self) -> str:
         """The spelling for messages."""
-        return next(flag for flag in self.flags if flag.startswith("--"))
+        return self._long_flags[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a file calls it: its long flags without the dashes in front, ``_`` as ``-``."""
+        names = (flag.lstrip("-").replace("_", "-") for flag in self._long_flags)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def _long_flags(self) -> list[str]:
+        return [flag for flag in self.flags if flag.startswith("--")] or list(self.flags)
 
 
-_WANTED: dict[Any, str] = {int: "a whole number", float: "a number of seconds"}
+SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+"""What a switch may be told, in any case."""
+
+
+def switch(text: str) -> bool:
+    """Whether `text` means on; raises :class:`ValueError` for what is neither on nor off."""
+    try:
+        return SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+_WANTED: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number of seconds",
+    level: f"a whole number or one of {', '.join(LEVELS)}",
+    switch: f"one of {', '.join(SWITCH)}",
+}
 
 
 def _config_option(item: Any) -> Option:
@@ -64,7 +99,7 @@ def _config_option(item: Any) -> Option:
     return Option(
         item.name,
         given["flags"],
-        given.get("type", str),
+        switch if item.default is False else given.get("type", str),
         item.default,
         given["help"],
         given["group"],
@@ -100,6 +135,23 @@ OPTIONS: tuple[Option, ...] = tuple(
 )
 """Every option there is, by group."""
 
+APPLICATION = Option(
+    "application",
+    ("application",),
+    str,
+    None,
+    "The application, as package.module:attribute.",
+    "Application",
+)
+"""The one thing that a command line gives without a flag."""
+
+RIVALS = (
+    ("application", "demo"),
+    ("server_name", "no_server_name"),
+    ("access_log", "no_access_log"),
+)
+"""Pairs that decide one thing: who gives one of them anew takes the other back."""
+
 
 def configure(values: Mapping[str, Any]) -> Config:
     """A valid configuration from option values by name; what is missing has its default.
@@ -122,11 +174,13 @@ def _check(config: Config) -> None:
     _check_host(config.host or "")
     if config.port is not None and not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
-    if not 0 <= config.verbosity <= 3:
-        raise ConfigError(f"--verbosity {config.verbosity} is not between 0 and 3.")
+    if config.verbosity not in LEVELS.values():
+        raise ConfigError(f"--verbosity {config.verbosity} is not between -2 and 3.")
     if config.health_path is not None:
         _check_path("--health-path", config.health_path)
     sendable("--server-name", "server", config.server_name)
+    if config.request_id is not None:
+        _check_request_id(config.request_id)
     for name, flag in (
         (config.proxy_headers_host, "--proxy-headers-host"),
         (config.proxy_headers_port, "--proxy-headers-port"),
@@ -135,6 +189,11 @@ def _check(config: Config) -> None:
             raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
         if name is not None:
             sendable(flag, name, "")
+
+
+def _check_request_id(name: str) -> None:
+    if not is_free(name.lower().encode()):
+        raise ConfigError(f"--request-id {name!r} cannot be its header; try X-Request-ID.")
 
 
 def _check_host(host: str) -> None:

@@ -1,4 +1,4 @@
-"""What concerns this process: its reactor, threads, signals and log.
+"""What concerns this process: its reactor, threads and signals.
 
 The only module that installs a reactor; the entry points call it. It must not know what is
 served.
@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -115,73 +115,15 @@ def _without_openssl() -> Iterator[None]:
 _STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
 )
+_REOPEN_SIGNAL: int | None = getattr(signal, "SIGUSR1", None)
 
 
-def on_stop_signals(reactor: Any, stop: Callable[[], None]) -> None:
-    """Call `stop` in the reactor's thread for every SIGTERM and SIGINT from now on."""
+def on_signals(reactor: Any, stop: Callable[[], None], reopen: Callable[[], object]) -> None:
+    """Call `stop` in the reactor's thread for every SIGTERM and SIGINT, `reopen` for SIGUSR1."""
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
-
-
-_LEVELS = {0: logging.WARNING, 1: logging.INFO}
-
-
-def set_up_logging(verbosity: int, log_format: str) -> None:
-    """Log to standard error at the level of `verbosity`; the root logger is left alone.
-
-    Our handler is quiet where somebody has given the root logger one, before or later: so
-    every line is written once, by whom the operator chose.
-
-    Raises :class:`ConfigError` for a format that cannot be used.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(_formatter(log_format))
-    handler.addFilter(lambda record: not logging.getLogger().handlers)
-    _log_with(handler, verbosity, "daphne_like", "asyncio", "twisted")
-
-
-def log_to_twisted(verbosity: int) -> None:
-    """Let our log, at the level of `verbosity`, reach Twisted's, under its loggers' names."""
-    _log_with(_TwistedLog(), verbosity, "daphne_like", "asyncio")
-
-
-def _log_with(handler: logging.Handler, verbosity: int, *names: str) -> None:
-    logging.getLogger("daphne_like").setLevel(_LEVELS.get(verbosity, logging.DEBUG))
-    if verbosity >= 3:
-        logging.getLogger("asyncio").setLevel(logging.DEBUG)
-    for name in names:
-        logging.getLogger(name).addHandler(handler)
-
-
-class _TwistedLog(logging.Handler):
-    """Hands records over to Twisted's log."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from twisted.logger import Logger, LogLevel
-
-        level = LogLevel.levelWithName(_TWISTED_LEVELS.get(record.levelname, "info"))
-        Logger(record.name).emit(level, "{text}", text=self.format(record))
-
-
-_TWISTED_LEVELS = {
-    "DEBUG": "debug", "INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "critical",
-}  # fmt: skip
-
-
-def _formatter(log_format: str) -> logging.Formatter:
-    try:
-        formatter = logging.Formatter(log_format)
-        formatter.format(logging.makeLogRecord({"msg": "a line, to try the format"}))
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"--log-fmt {log_format!r}: {error}.") from None
-    return formatter
-
-
-def bridge_twisted_log() -> None:
-    """Let Twisted's own log reach ``logging``, under the name ``twisted``."""
-    from twisted.logger import STDLibLogObserver, globalLogBeginner
-
-    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
+    if _REOPEN_SIGNAL is not None:
+        signal.signal(_REOPEN_SIGNAL, lambda *_: reactor.callFromThread(reopen))
 
 
 def run(
@@ -189,21 +131,39 @@ def run(
     start: Callable[[], object],
     stop: Callable[[], object],
     force: Callable[[], object],
+    reopen: Callable[[], object],
 ) -> None:
     """Run the reactor from `start` until it is stopped, by a signal for example.
 
-    `stop` may return a Deferred, which is waited for; a second signal calls `force`.
+    `stop` may return a Deferred, which is waited for; a second signal calls `force`. SIGUSR1
+    calls `reopen`: what writes files has to let go of those that were moved away.
     """
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     signalled = _first(partial(_stop, reactor), then=force)
-    on_stop_signals(reactor, signalled)
+    on_signals(reactor, signalled, reopen)
     # Once more, because Twisted takes SIGTERM for itself when the reactor starts.
-    reactor.callWhenRunning(on_stop_signals, reactor, signalled)
+    reactor.callWhenRunning(on_signals, reactor, signalled, reopen)
     reactor.callWhenRunning(start)
     reactor.run()
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    if _REOPEN_SIGNAL is not None:
+        signal.signal(_REOPEN_SIGNAL, signal.SIG_IGN)
     _end(asyncio.get_event_loop())
+
+
+def run_once(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` on the loop of the reactor that is installed, and end what it leaves running.
+
+    A signal has its usual meaning meanwhile.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    loop = asyncio.get_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        _end(loop)
 
 
 def _first(call: Callable[[], object], then: Callable[[], object]) -> Callable[[], None]:

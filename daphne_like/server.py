@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -24,18 +23,15 @@ from daphne_like.asgi.application import Application, ASGIApplication, counted, 
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
     HTTPFactory,
-    LoopClock,
-    access_stream,
+    access_log,
     application_of,
-    default_fields,
     describe,
     listening_on,
-    opened_by,
+    shared_for,
 )
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
-from daphne_like.transport.sockets import room_for_connections
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
 
@@ -80,7 +76,7 @@ class ASGIService(Service):
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
         self._shared: Shared | None = None
-        self._access_stream: TextIO | None = None
+        self._access_log: AccessLog | None = None
         self._watchdog: Watchdog | None = None
         self._admin: Admin | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -96,8 +92,12 @@ class ASGIService(Service):
         config, limits = self._config, self._config.limits
         call = self._given or application_of(config)
         loop = asyncio.get_running_loop()
-        application = Application(call, limits, loop, root_path=config.root_path)
-        shared = self._shared_for(application)
+        # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
+        application = Application(
+            call, limits, loop, root_path=config.root_path, now=time.perf_counter
+        )
+        shared = shared_for(config, application, self._retire)
+        shared.crowded = self._crowded
         if limits.watchdog:
             self._watchdog = Watchdog(shared.clock, limits.watchdog)
         await self._administer(application, shared)
@@ -111,15 +111,6 @@ class ASGIService(Service):
             self._watchdog.start()
         await self._listen(HTTPFactory(shared))
         self._stage = Stage.READY
-
-    def _shared_for(self, application: Application) -> Shared:
-        config, limits = self._config, self._config.limits
-        limits = replace(limits, connections=limits.connections or room_for_connections())
-        clock = LoopClock(application.loop)
-        shared = Shared(application.open, clock, limits, default_fields(config))
-        shared.open = opened_by(config, application, shared, self._retire)
-        shared.crowded = self._crowded
-        return shared
 
     async def _administer(self, application: Application, shared: Shared) -> None:
         address = self._config.admin_bind
@@ -140,9 +131,9 @@ class ASGIService(Service):
             (pausable.pauseProducing if crowded else pausable.resumeProducing)()
 
     def _observe(self, application: Application) -> None:
-        self._access_stream = access_stream(self._config)
-        if self._access_stream is not None:
-            application.observers.append(AccessLog(self._access_stream))
+        self._access_log = access_log(self._config)
+        if self._access_log is not None:
+            application.observers.append(self._access_log)
 
     async def _listen(self, factory: Factory) -> None:
         loop = asyncio.get_running_loop()
@@ -222,6 +213,11 @@ class ASGIService(Service):
         if self._stopping is not None:
             self._stopping.cancel()
 
+    def reopen_logs(self) -> None:
+        """Go on with the access lines in a new file, where the old one was moved away."""
+        if self._access_log is not None:
+            self._access_log.reopen()
+
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
         self._reactor.stop()
@@ -275,8 +271,8 @@ class ASGIService(Service):
             self._watchdog.stop()
         if self._admin is not None:
             self._admin.abort()
-        if self._access_stream not in (None, sys.stdout):
-            self._access_stream.close()
+        if self._access_log is not None:
+            self._access_log.close()
 
     @property
     def ports(self) -> list[IListeningPort]:

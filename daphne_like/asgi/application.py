@@ -30,7 +30,10 @@ ASGIApplication = Callable[
 
 
 class Application:
-    """One ASGI application and its live exchanges; ``open`` is what a wire is given."""
+    """One ASGI application and its live exchanges; ``open`` is what a wire is given.
+
+    ``now`` is a clock in seconds, the loop's unless another is given.
+    """
 
     def __init__(
         self,
@@ -39,11 +42,12 @@ class Application:
         loop: asyncio.AbstractEventLoop,
         *,
         root_path: str = "",
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.call = call
         self.limits = limits
         self.loop = loop
-        self.now = loop.time
+        self.now = now or loop.time
         self.root_path = root_path
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
@@ -97,10 +101,9 @@ class Application:
             return
         _logger.warning(
             "The application took longer than %s s to end, with nobody left who waits for it, "
-            "and is cancelled: %s %s, in %s",
+            "and is cancelled: %s, in %s",
             self.limits.application_close_timeout,
-            exchange.request.method,
-            exchange.request.target,
+            exchange.request.label,
             _waiting_in(task),
         )
         task.cancel()

@@ -74,9 +74,7 @@ class HTTPExchange(SendSide):
 
     def timed_out(self) -> None:
         """The whole exchange took too long: 503 if nothing was sent, else cut it."""
-        _logger.warning(
-            "%s %s took longer than --http-timeout", self.request.method, self.request.target
-        )
+        _logger.warning("%s took longer than --http-timeout", self.request.label)
         self._outcome = "timed out"
         self._answer(503, "timed out")
         self._application.cancel_later(self)
@@ -119,9 +117,8 @@ class HTTPExchange(SendSide):
         # What comes of the client's leaving is no error, but may help to find one.
         _logger.log(
             logging.DEBUG if is_disconnect(error) else logging.ERROR,
-            "Exception inside application: %s %s",
-            self.request.method,
-            self.request.target,
+            "Exception inside application: %s",
+            self.request.label,
             exc_info=error,
         )
         self._answer(500, "the application failed")
@@ -129,9 +126,7 @@ class HTTPExchange(SendSide):
     def _returned(self) -> None:
         if self._state in OPEN:
             _logger.error(
-                "The application returned without finishing its response to %s %s",
-                self.request.method,
-                self.request.target,
+                "The application returned without finishing its response to %s", self.request.label
             )
             self._answer(500, "the application returned")
 
@@ -153,17 +148,19 @@ class HTTPExchange(SendSide):
     def record(self) -> Record:
         """What access log and metrics hear of this exchange."""
         head, now = self._head, self._application.now()
-        answered = head is not None and self._first_byte is not None
+        if self._first_byte is None:
+            head = None
         return Record(
             "http",
             self.request,
-            head.status if head is not None and answered else None,
+            None if head is None else head.status,
             self._bytes_in,
             self._sent,
             time.time() - (now - self._started),
             None if self._first_byte is None else self._first_byte - self._started,
             now - self._started,
             self._outcome,
+            head,
         )
 
 

@@ -56,11 +56,16 @@ _STATUS_LINES = _StatusLines()
 
 
 class _Lines(dict[Field, bytes]):
-    """Lines of fields that come again and again; the first few hundred are remembered."""
+    """Lines of fields that come again and again; a few hundred are remembered, then forgotten.
+
+    Where every response has a field of its own, an id for example, the others stay known.
+    """
 
     def __missing__(self, field: Field) -> bytes:
         line = b"%b: %b\r\n" % field
-        if len(self) < 512 and len(line) < 128:
+        if len(line) < 128:
+            if len(self) >= 512:
+                self.clear()
             self[field] = line
         return line
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, Progress
+from daphne_like.exchange import Address, Field, Open, Progress, printable
 from daphne_like.headers import DEFAULTABLE
 from daphne_like.limits import Clock, Limits, Tally
 
@@ -200,10 +200,10 @@ def address_of(address: Any) -> Address | None:
 
 
 def peer_name(client: Address | None) -> str:
-    """A client for a log line."""
+    """A client for a log line; a Unix client may have bound any path."""
     if client is None:
         return "a Unix socket"
-    host, port = client
+    host, port = printable(client[0]), client[1]
     if port is None:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,24 +1,30 @@
-"""A Sphinx extension that writes tables from the code: options, limits and metrics.
+"""A Sphinx extension that writes tables from the code that defines what they say.
 
-A page asks for them with a line that reads `<!-- options -->`, for example. This file knows how a
-row looks; what the rows say is in `daphne_like` only.
+A page asks for one with a line that reads `<!-- options -->` or `<!-- limits -->`, for example.
+This file knows how a row looks; what the rows say is in `daphne_like.config`,
+`daphne_like.limits`, `daphne_like.metrics` and `daphne_like.access_format` only.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from daphne_like.access_format import BRACED, FORMATS, KEYS, LETTERS
+from daphne_like.environment import variable
 from daphne_like.limits import Limits
 from daphne_like.metrics import METRICS
 from daphne_like.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
+
+    from daphne_like.access_format import Atom
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -66,8 +72,17 @@ def options() -> Iterator[str]:
     for group, rows in groupby(OPTIONS, lambda option: option.group):
         yield from ("", f"## {group}", "")
         yield from table(
-            ("Option", "Default", "What it sets"),
-            ((", ".join(map(code, row.flags)), default(row.default), purpose(row)) for row in rows),
+            ("Option", "In a file", "Variable", "Default", "What it sets"),
+            (
+                (
+                    ", ".join(map(code, row.flags)),
+                    code(row.names[0]),
+                    code(variable(row.names[0])),
+                    default(row.default),
+                    purpose(row),
+                )
+                for row in rows
+            ),
         )
 
 
@@ -103,25 +118,50 @@ def metrics() -> Iterator[str]:
     )
 
 
-TABLES = {
-    "reference/options": ("<!-- options -->", options),
-    "reference/limits": ("<!-- limits -->", limits),
-    "reference/metrics": ("<!-- metrics -->", metrics),
+def atoms(head: str, of: Mapping[str, Atom], written: str) -> Iterator[str]:
+    """Yield the lines of a table of things that an access line can say."""
+    rows = ((code(written.format(name)), atom.meaning) for name, atom in of.items())
+    yield from table((head, "What it is"), rows)
+
+
+def formats() -> Iterator[str]:
+    """Yield the lines of the table of formats that have a name."""
+    rows = (
+        (code(name), meaning, code(made) if isinstance(made, str) else "")
+        for name, (meaning, made) in FORMATS.items()
+    )
+    yield from table(("Name", "What it is", "Atoms"), rows)
+
+
+def braced() -> Iterator[str]:
+    """Yield the lines of the table of atoms that take a name."""
+    rows = ((code(f"%({{name}}{letter})s"), meaning) for letter, (meaning, _) in BRACED.items())
+    yield from table(("Atom", "What it is"), rows)
+
+
+TABLES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
+    "reference/options": {"<!-- options -->": options},
+    "reference/limits": {"<!-- limits -->": limits},
+    "reference/access-lines": {
+        "<!-- formats -->": formats,
+        "<!-- letters -->": partial(atoms, "Atom", LETTERS, "%({})s"),
+        "<!-- braced -->": braced,
+        "<!-- keys -->": partial(atoms, "Key", KEYS, "{}"),
+    },
+    "reference/metrics": {"<!-- metrics -->": metrics},
 }
-"""For each page, the line it marks the place with and what is written there."""
+"""For each page, the lines it marks places with and what is written there."""
 
 
 def fill(_app: Sphinx, page: str, source: list[str]) -> None:
-    """Write a page's table where the page asks for it, when Sphinx has read the page.
+    """Write a page's tables where the page asks for them, when Sphinx has read the page.
 
     Raises:
-        ValueError: the page lacks the line that asks.
+        ValueError: the page lacks a line that asks.
     """
-    if page not in TABLES:
-        return
-    mark, lines = TABLES[page]
-    before, after = source[0].split(mark)
-    source[0] = before + "\n".join(lines()) + after
+    for mark, lines in TABLES.get(page, {}).items():
+        before, after = source[0].split(mark)
+        source[0] = before + "\n".join(lines()) + after
 
 
 def stale(_app: Sphinx, _env: BuildEnvironment, *_pages: set[str]) -> list[str]:

@@ -5,9 +5,9 @@ import logging
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 
-from daphne_like.config import LOG_FORMAT
+from daphne_like.logs import set_up_logging
 from daphne_like.options import configure
-from daphne_like.process import install_reactor, set_up_logging
+from daphne_like.process import install_reactor
 from daphne_like.server import ASGIService
 
 log = logging.getLogger("daphne_like.beside")
@@ -22,8 +22,8 @@ async def application(scope, receive, send):
 
 def main():
     reactor = install_reactor()  # before anything imports twisted.internet.reactor
-    set_up_logging(1, LOG_FORMAT)
     config = configure({"application": "beside:application", "port": 0})
+    set_up_logging(config)
     services = MultiService()
     ASGIService(config, reactor, application=application).setServiceParent(services)
     timer = TimerService(60, log.info, "another minute")

@@ -69,7 +69,7 @@ def test_empty_lines_between_two_requests() -> None:
 
 @pytest.mark.parametrize("name", MESSAGES)
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_several_bytes_of_any_kind_at_any_place(name: str, data: st.DataObject) -> None:
     message = MESSAGES[name]
     for place, byte, how in data.draw(st.lists(mutation, min_size=1, max_size=4)):

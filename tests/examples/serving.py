@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,10 +46,14 @@ class Server:
 
     def wait_for(self, text: str) -> None:
         """Wait until its log, or its access lines, hold `text`."""
+        self.wait_until(lambda: text in self.log or text in "\n".join(self.access), repr(text))
+
+    def wait_until(self, condition: Callable[[], bool], what: str = "change") -> None:
+        """Wait until `condition` holds."""
         deadline = time.monotonic() + PATIENCE
-        while text not in self.log and text not in "\n".join(self.access):
+        while not condition():
             assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, f"no {text!r} in: {self.log}"
+            assert time.monotonic() < deadline, f"no {what} in: {self.log}"
             time.sleep(0.01)
 
     def stop(self) -> int:
@@ -65,6 +69,7 @@ def serving(
     place: Path,
     command: tuple[str, ...] = COMMAND,
     descriptors: tuple[int, ...] = (),
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Iterator[Server]:
     """Run ``daphne-like arguments`` in `directory` until the block is left.
 
@@ -74,7 +79,7 @@ def serving(
         process = subprocess.Popen(
             [*command, *arguments],
             cwd=directory,
-            env=ENVIRONMENT,
+            env=environment,
             stdout=access,
             stderr=log,
             pass_fds=descriptors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from daphne_like.cli import configured
 from daphne_like.options import OPTIONS
 from tests.examples.pages import DOCS, PAGES, commands, name_of, options_in, rows
+from tests.examples.serving import EXAMPLES
 
 FLAGS = {flag for option in OPTIONS for flag in option.flags}
-EVERYWHERE = {"--help", "--version"}
+ANSWERED = {"--help", "--version", "--print-config", "--check"}
+EVERYWHERE = {*ANSWERED, "--config", "--env-file"}
 OTHERS = {"how-to/from-uvicorn.md": 0}
 """The column of a page's tables that has another program's options."""
 
@@ -33,10 +36,15 @@ def test_a_page_names_only_options_that_there_are(page: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "command"), SERVED, ids=[f"{name_of(page)}: {' '.join(c)}" for page, c in SERVED]
 )
-def test_a_command_on_a_page_is_a_command(page: Path, command: list[str]) -> None:
-    words = command[1:]
-    if set(words) & EVERYWHERE or "[options]" in words:
+def test_a_command_on_a_page_is_a_command(
+    page: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [word for word in command[1:] if word not in ANSWERED]
+    if set(command) & {"--help", "--version"} or "[options]" in words:
         return
+    if page == DOCS / "how-to/configure.md":
+        monkeypatch.chdir(EXAMPLES / "configuration")
+        monkeypatch.setattr(os, "environ", dict(os.environ))
     assert configured(words)
 
 
@@ -61,5 +69,5 @@ def test_every_option_of_uvicorn_has_an_answer() -> None:
     ]
     assert len(moved) > 25
     for _, ours, *_ in moved:
-        assert options_in(ours) <= FLAGS
+        assert options_in(ours) <= FLAGS | EVERYWHERE
         assert options_in(ours) or ours in ("none", "not yet")

@@ -36,7 +36,7 @@ def test_it_serves_and_stops(script: str, options: list[str]) -> None:
     ("before", "after", "words"),
     [
         (["--reactor=epoll"], [], ["EPollReactor is installed already", "--reactor=asyncio"]),
-        ([], ["--bogus"], ["unrecognized arguments: --bogus"]),
+        ([], ["--bogus"], ["unknown option --bogus"]),
     ],
     ids=["reactor", "option"],
 )

@@ -19,10 +19,12 @@ from daphne_like.assembly import (
     describe,
     listening_on,
     opened_by,
+    rehearse,
 )
 from daphne_like.config import Config
+from daphne_like.errors import ConfigError
 from daphne_like.testing import FakeStream, MemoryWire, RecordingOpen
-from tests.unit.asgi.fakes import body, request, sending, start
+from tests.unit.asgi.fakes import body, request, run, sending, start
 from tests.unit.fakes import GET, House, serving
 
 OTHER = IPv4Address("TCP", "192.0.2.9", 1)
@@ -119,6 +121,14 @@ def test_a_file_that_cannot_be_written_to_is_told_of_before_anybody_can_connect(
     assert at.asked == []
 
 
+def test_a_format_that_is_none_is_told_of_whether_lines_are_written_or_not(house):
+    at = house(access_log_format="combine", no_access_log=True)
+    serving(at)
+    assert [str(error) for error in at.failures] == [
+        "--access-log-format 'combine': no such format; did you mean combined?"
+    ]
+
+
 def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, opened):
     async def main(at: House) -> None:
         await at.get()
@@ -129,6 +139,69 @@ def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, op
     log.write_bytes(b"before\n")
     serving(house(hello, access_log=str(log)), main)
     assert opened[0].closed
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, None),
+        ({"demo": False, "application": "nowhere:app"}, "Cannot import 'nowhere'"),
+        ({"forwarded_allow_ips": "nobody"}, "--forwarded-allow-ips 'nobody'"),
+    ],
+)
+def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options, refused):
+    at = house(port=1, **options)
+    if refused:
+        with pytest.raises(ConfigError, match=refused):
+            run(rehearse(at.config, at))
+    else:
+        run(rehearse(at.config, at))
+        assert at.asked == [("tcp", "127.0.0.1", 1)]
+    assert at.ports == []
+
+
+@pytest.mark.parametrize(
+    ("options", "coloured"),
+    [
+        ({"color": "always"}, True),
+        ({"color": "never"}, False),
+        ({"color": "always", "access_log_format": "common"}, False),
+    ],
+)
+def test_the_default_lines_may_have_colours(house, monkeypatch, options, coloured):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    serving(house(hello, verbosity=1, **options), House.get)
+    assert ("\x1b[32m200\x1b[0m" in sys.stdout.getvalue()) is coloured
+
+
+def test_a_file_has_no_colours(house, tmp_path):
+    log = tmp_path / "log"
+    serving(house(hello, access_log=str(log), color="always"), House.get)
+    assert log.read_text().endswith('"GET /p" 200 5\n')
+
+
+def test_access_lines_may_go_to_the_logger_in_any_format(house, caplog):
+    caplog.set_level("INFO", "daphne_like.access")
+    serving(house(hello, access_log="logging", access_log_format="%(m)s %(s)s"), House.get)
+    told = [record for record in caplog.records if record.name == "daphne_like.access"]
+    assert [(record.getMessage(), record.path) for record in told] == [("GET 200", "/p")]
+
+
+def test_a_request_has_an_id_that_a_trusted_peer_may_give(house, caplog):
+    async def failing(scope, receive, send):
+        raise LookupError("mine")
+
+    async def main(at: House) -> list[bool]:
+        answers = [await at.get(GET[:-2] + b"X-Id: %b\r\n\r\n" % given) for given in (b"a1", b"%")]
+        return [answer.count("x-id: a1\r\n") == 1 for answer in answers]
+
+    options = {"request_id": "X-Id", "access_log": "logging", "access_log_format": "json"}
+    caplog.set_level("INFO", "daphne_like.access")
+    trusted = house(failing, forwarded_allow_ips="192.0.2.1", proxy_headers=True, **options)
+    assert serving(trusted, main) == [True, False]
+    assert "Exception inside application: GET /p [a1]" in caplog.messages
+    assert any('"request_id":"a1"' in message for message in caplog.messages)
+    assert serving(house(failing, **options), main) == [False, False]
 
 
 def test_more_requests_than_may_run_are_answered_503(house, caplog):

@@ -5,28 +5,33 @@ Nothing is served: the reactor, the service and the run are doubles.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daphne_like import __version__, cli, process, server
-from daphne_like.config import GROUPS, Config
+from daphne_like import assembly, cli, logs, process, server
+from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
-from daphne_like.options import OPTIONS
 
 
 def configured(line: str) -> Config:
     return cli.configured(line.split())
 
 
-# --- Options ----------------------------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither a project in the current directory, nor variables but those that a test sets."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for name in [name for name in os.environ if name.startswith("DAPHNE_LIKE_")]:
+        del os.environ[name]
 
 
-def test_what_is_not_given_is_the_configurations_to_choose() -> None:
-    assert vars(cli.parser().parse_args([])) == {}
-    assert configured("--demo") == Config(demo=True)
+# --- Places -----------------------------------------------------------------------------------
 
 
 def test_a_command_line_becomes_a_configuration() -> None:
@@ -39,67 +44,131 @@ def test_a_command_line_becomes_a_configuration() -> None:
     assert config.headers == ((b"x", b"1"), (b"y", b"2"))
     assert config.endpoints == ("tcp:1", "tcp:2")
     assert config.lifespan == "off"
+    assert configured("--demo") == Config(demo=True)
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if not o.switch], ids=lambda o: o.name)
-def test_every_spelling_of_an_option_means_the_same(option) -> None:
-    texts = {"headers": "x: y", "admin_bind": "localhost:1"}
-    text = texts.get(option.name) or (option.choices or ("1",))[-1]
-    for flag in option.flags:
-        value = option.type(text)
-        expected = [value] if option.repeatable else value
-        assert vars(cli.parser().parse_args([flag, text])) == {option.name: expected}
+def test_the_command_line_is_before_the_environment_and_that_before_the_file() -> None:
+    Path("mysite.toml").write_text("demo = true\nport = 1\nbacklog = 1\nbody-size = 1\n")
+    os.environ.update(DAPHNE_LIKE_PORT="2", DAPHNE_LIKE_BACKLOG="2")
+    config = configured("--config mysite.toml --port 3")
+    assert (config.port, config.limits.backlog, config.limits.body_size) == (3, 2, 1)
+    os.environ["DAPHNE_LIKE_CONFIG"] = "mysite.toml"
+    assert configured("--port 3") == config
+    Path("other.toml").write_text("demo = true\n")
+    assert configured("--config other.toml").limits.body_size == 0
+
+
+def test_without_a_file_the_project_in_the_current_directory_is_read() -> None:
+    Path("pyproject.toml").write_text("[tool.daphne-like]\ndemo = true\nport = 1\n")
+    assert configured("") == Config(demo=True, port=1)
+    Path("mysite.toml").write_text("demo = true\n")
+    assert configured("--config mysite.toml") == Config(demo=True)
+
+
+def test_a_file_sets_variables_that_are_not_set_for_us_and_for_the_application() -> None:
+    Path(".env").write_text("DAPHNE_LIKE_PORT=1\nDAPHNE_LIKE_DEMO=yes\nA=file\nB=file\n")
+    os.environ.update(A="real", DAPHNE_LIKE_PORT="2")
+    assert configured("--env-file .env") == Config(demo=True, port=2)
+    assert (os.environ["A"], os.environ["B"]) == ("real", "file")
+    del os.environ["DAPHNE_LIKE_DEMO"]
+    os.environ["DAPHNE_LIKE_ENV_FILE"] = ".env"
+    assert configured("").demo
+
+
+def test_a_variable_that_is_no_option_is_warned_of(capsys) -> None:
+    os.environ["DAPHNE_LIKE_PROT"] = "1"
+    configured("--demo")
+    said = "DAPHNE_LIKE_PROT in the environment is no option; did you mean DAPHNE_LIKE_PORT?"
+    assert capsys.readouterr() == ("", f"daphne-like: {said}\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("line", "said"),
     [
-        ("--demo --bogus", "unrecognized arguments: --bogus; see --help."),
-        ("--demo --acc", "unrecognized arguments: --acc; see --help."),
-        ("--demo -p x", "--port 'x' is not a whole number."),
-        ("--demo -p", "argument -p/--port: expected one argument; see --help."),
-        ("--demo --lifespan never", "argument --lifespan: invalid choice: 'never'"),
-        ("--demo --header x", "--header 'x': write it as 'name: value'."),
         ("", "No application"),
+        ("--bogus", "unknown option --bogus; see --help."),
+        ("--config nowhere", "Cannot read --config nowhere"),
+        ("--env-file nowhere", "Cannot read --env-file nowhere"),
+        ("--config=", "--config is empty: name a file, or leave it out."),
+        ("--env-file=", "--env-file is empty: name a file, or leave it out."),
     ],
 )
-def test_a_bad_command_line_is_refused_in_one_line(arguments, said) -> None:
+def test_a_bad_configuration_is_refused_in_one_line(line: str, said: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        configured(arguments)
+        configured(line)
     assert str(refusal.value).startswith(said)
     assert "\n" not in str(refusal.value)
 
 
-def answer(argument: str, capsys: Any) -> str:
+def test_a_file_that_a_variable_names_without_a_word_is_refused() -> None:
+    os.environ["DAPHNE_LIKE_CONFIG"] = ""
+    with pytest.raises(ConfigError, match=r"^DAPHNE_LIKE_CONFIG is empty: "):
+        configured("--demo")
+
+
+# --- Questions --------------------------------------------------------------------------------
+
+
+def test_what_counts_is_printed_as_a_file_that_says_the_same(capsys) -> None:
+    os.environ["DAPHNE_LIKE_HEADER"] = "a: b\nc: d"
+    Path("pyproject.toml").write_text("[tool.daphne-like]\nlog-level = 'debug'\n")
+    line = "--demo -p 0"
     with pytest.raises(SystemExit) as left:
-        cli.main([argument])
+        configured(f"{line} --print-config")
     assert left.value.code == 0
     text, errors = capsys.readouterr()
     assert errors == ""
-    return text
+    assert "port = 0  # command line" in text.splitlines()
+    Path("printed.toml").write_text(text)
+    expected = configured(line)
+    del os.environ["DAPHNE_LIKE_HEADER"]
+    assert configured("--config printed.toml") == expected
 
 
-def test_help_has_every_option_by_group_with_its_default(capsys, monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "1000")
-    lines = answer("--help", capsys).splitlines()
-    places = [lines.index(f"{group}:") for group in GROUPS if f"{group}:" in lines]
-    assert len(places) == len({option.group for option in OPTIONS})
-    assert places == sorted(places)
-    shown = {line.split()[0].rstrip(","): line for line in lines if line.startswith("  -")}
-    assert shown.keys() >= {option.flags[0] for option in OPTIONS}
-    assert shown["--keep-alive"].startswith("  --keep-alive SECONDS ")
-    assert shown["--keep-alive"].endswith(" Default: 75.0.")
-    assert "--port N" in shown["-p"]
-    assert shown["-p"].endswith(" 0 for any.")
-    assert "--uds TEXT" in shown["-u"]
-    assert "{auto,on,off}" in shown["--lifespan"]
-    assert shown["--log-fmt"].endswith(" Default: '%(asctime)-15s %(levelname)-8s %(message)s'.")
-    assert shown["--app-dir"].endswith(" Default: '.'.")
-    assert "Default" not in shown["--factory"] + shown["-e"] + shown["--root-path"]
+class Rehearsal:
+    """Stands for the assembly and the process's loop."""
+
+    failure: DaphneLikeError | None = None
+
+    def run_once(self, rehearsed: Any) -> None:
+        self.rehearsed = rehearsed
+        if self.failure is not None:
+            raise self.failure
 
 
-def test_the_version_is_the_packages(capsys) -> None:
-    assert answer("--version", capsys) == f"daphne-like {__version__}\n"
+@pytest.fixture
+def rehearsal(house: House, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    made = Rehearsal()
+    monkeypatch.setattr(assembly, "rehearse", lambda config, reactor: (config, reactor))
+    monkeypatch.setattr(process, "run_once", made.run_once)
+    return made
+
+
+@pytest.mark.parametrize("name", ["--demo", "a:b"])
+def test_a_check_makes_everything_and_says_that_it_is_fine(house, rehearsal, capsys, name) -> None:
+    with pytest.raises(SystemExit) as left:
+        configured(f"{name} --check --loop asyncio -v 2 --log-fmt f")
+    assert left.value.code == 0
+    assert capsys.readouterr() == (f"{name} is fine.\n", "")
+    config = configured(f"{name} --loop asyncio -v 2 --log-fmt f")
+    assert rehearsal.rehearsed == (config, house)
+    assert house.events == [
+        ("set_up_logging", config),
+        ("reactor", "asyncio", False),
+        ("bridge_twisted_log",),
+        ("leave", 0, 10.0),
+    ]
+
+
+def test_a_check_that_fails_says_why_and_has_the_status_of_a_start(
+    house, rehearsal, capsys
+) -> None:
+    rehearsal.failure = StartupError("wrong", 3)
+    with pytest.raises(SystemExit) as left:
+        configured("a:b --check")
+    assert left.value.code == 3
+    assert capsys.readouterr() == ("", "daphne-like: wrong\n")
+    assert house.events[-1] == ("leave", 3, 10.0)
 
 
 # --- Running ----------------------------------------------------------------------------------
@@ -143,6 +212,9 @@ class House:
     def force(self) -> None:
         self.events.append("force")
 
+    def reopen_logs(self) -> None:
+        self.events.append("reopen")
+
     def stop(self) -> None:
         self.events.append("reactor stops")
 
@@ -158,8 +230,10 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(process, "install_reactor", made.install_reactor)
     monkeypatch.setattr(process, "run", made.run)
     monkeypatch.setattr(server, "ASGIService", made.service)
-    for name in ("set_up_logging", "bridge_twisted_log", "log_to_twisted", "exit_with", "leave"):
+    for name in ("exit_with", "leave"):
         monkeypatch.setattr(process, name, made.noted(name))
+    for name in ("set_up_logging", "bridge_twisted_log", "log_to_twisted"):
+        monkeypatch.setattr(logs, name, made.noted(name))
     return made
 
 
@@ -167,13 +241,14 @@ def test_it_serves_from_start_to_stop_and_leaves_with_success(house, capsys) -> 
     line = "--demo --loop asyncio -v 2 --log-fmt f --application-close-timeout 7"
     assert cli.main(line.split()) == 0
     assert house.events == [
-        ("set_up_logging", 2, "f"),
+        ("set_up_logging", configured(line)),
         ("reactor", "asyncio", False),
         ("bridge_twisted_log",),
         "service",
         "start",
         "stop",
         "force",
+        "reopen",
         ("leave", 0, 7.0),
     ]
     assert house.config == configured(line)
@@ -252,7 +327,7 @@ def test_twistd_has_the_same_options_and_any_reactor_it_may_need(house) -> None:
 @pytest.mark.parametrize(
     ("arguments", "refusal", "said"),
     [
-        (["a:b", "--bogus"], None, "unrecognized arguments: --bogus; see --help."),
+        (["a:b", "--bogus"], None, "unknown option --bogus; see --help."),
         (None, None, "No application: give it as module:attribute, or try --demo."),
         (["a:b"], ConfigError("another reactor"), "another reactor"),
     ],
@@ -263,6 +338,14 @@ def test_under_twistd_too_an_error_is_one_line(house, capsys, arguments, refusal
         cli.Options().parseOptions(arguments)
     assert left.value.code == 2
     assert capsys.readouterr() == ("", f"daphne-like: {said}\n")
+
+
+def test_under_twistd_too_a_check_has_its_status(house, rehearsal, capsys) -> None:
+    rehearsal.failure = StartupError("wrong", 3)
+    with pytest.raises(SystemExit) as left:
+        parsed("a:b --check")
+    assert left.value.code == 3
+    assert capsys.readouterr() == ("", "daphne-like: wrong\n")
 
 
 def test_the_help_of_twistd_is_about_twistd(capsys) -> None:
@@ -276,7 +359,20 @@ def test_the_service_of_twistd_logs_to_twisted(house) -> None:
     assert cli.makeService(parsed("--demo -v 2")) is house
     assert house.config.demo
     assert house.way_out == "", "twistd has signals of its own"
-    assert house.events[1:] == [("log_to_twisted", 2), "service"]
+    assert house.events[1:] == [("log_to_twisted", house.config), "service"]
+
+
+def test_under_twistd_a_file_for_the_log_that_cannot_be_used_is_one_line(
+    house, capsys, monkeypatch
+) -> None:
+    def refuse(config: Config) -> None:
+        raise ConfigError("no such file")
+
+    monkeypatch.setattr(logs, "log_to_twisted", refuse)
+    with pytest.raises(SystemExit) as left:
+        cli.makeService(parsed("--demo"))
+    assert left.value.code == 2
+    assert capsys.readouterr() == ("", "daphne-like: no such file\n")
 
 
 @FAILURES

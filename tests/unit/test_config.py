@@ -2,7 +2,7 @@
 
 import pytest
 
-from daphne_like.config import Config, addresses, admin_address, header
+from daphne_like.config import LEVELS, Config, addresses, admin_address, header, level
 from daphne_like.errors import ConfigError
 
 
@@ -73,3 +73,10 @@ def test_any_other_admin_address_is_refused(text) -> None:
     assert str(refusal.value) == (
         f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
     )
+
+
+def test_a_verbosity_is_a_level_by_name_or_by_number() -> None:
+    assert [level(name) for name in LEVELS] == [-2, -1, 0, 1, 2, 3]
+    assert level("INFO") == level("1") == 1
+    with pytest.raises(ValueError, match="loud"):
+        level("loud")

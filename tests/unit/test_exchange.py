@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from daphne_like.exchange import Record, Request, ResponseHead, escaped
+from daphne_like.exchange import Record, Request, ResponseHead, escaped, printable
 
 
 def request(raw_path: bytes = b"/", query: bytes = b"", **options: Any) -> Request:
@@ -50,6 +50,23 @@ def test_it_has_a_name_where_it_was_given_one() -> None:
     assert got.request_id == "a1"
 
 
+def test_in_a_log_line_it_has_method_target_and_name() -> None:
+    got = request(b"/\xff", b"b")
+    assert got.label == r"GET /\xff?b"
+    got.request_id = "a1"
+    assert got.label == r"GET /\xff?b [a1]"
+
+
+@given(st.text(st.characters(categories=None)))
+def test_any_name_can_be_printed(name: str) -> None:
+    assert printable(name).isascii()
+    assert (printable(name) + " ").isprintable()
+
+
+def test_a_name_is_shown_as_its_bytes() -> None:
+    assert printable("/run/caf\xe9") == r"/run/caf\xc3\xa9"
+
+
 def test_a_target_is_path_and_query() -> None:
     assert request(b"/a").target == "/a"
     assert request(b"/a", b"b=c?d").target == "/a?b=c?d"
@@ -60,7 +77,6 @@ def test_a_target_cannot_act_on_a_terminal() -> None:
 
 
 @given(st.binary())
-@settings(deadline=None)
 def test_what_is_escaped_can_be_printed(raw: bytes) -> None:
     text = escaped(raw)
     assert text.isascii()
@@ -68,7 +84,6 @@ def test_what_is_escaped_can_be_printed(raw: bytes) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\')))
-@settings(deadline=None)
 def test_what_can_be_printed_is_not_escaped(text: str) -> None:
     assert escaped(text.encode()) == text
 

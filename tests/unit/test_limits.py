@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
@@ -164,7 +163,6 @@ class DeadlineWalk(RuleBasedStateMachine):
         assert self.timed.timers <= 1
 
 
-DeadlineWalk.TestCase.settings = settings(deadline=None)
 TestDeadlineWalk = DeadlineWalk.TestCase
 
 

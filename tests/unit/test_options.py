@@ -8,7 +8,7 @@ import pytest
 from daphne_like.config import GROUPS, Config
 from daphne_like.errors import ConfigError
 from daphne_like.limits import LIMITS, Limits
-from daphne_like.options import OPTIONS, configure
+from daphne_like.options import APPLICATION, OPTIONS, RIVALS, configure
 
 BY_NAME = {option.name: option for option in OPTIONS}
 DAPHNES = {
@@ -44,6 +44,20 @@ DAPHNES = {
 }
 
 
+UVICORNS = {
+    "--host": "host",
+    "--uds": "unix_socket",
+    "--log-level": "verbosity",
+    "--no-server-header": "no_server_name",
+    "--timeout-keep-alive": "keep_alive",
+    "--timeout-graceful-shutdown": "graceful_timeout",
+    "--h11-max-incomplete-event-size": "head_size",
+    "--ws-ping-interval": "ping_interval",
+    "--ws-ping-timeout": "ping_timeout",
+    "--ws-max-size": "websocket_max_message_size",
+}
+
+
 def test_every_option_of_daphne_is_there_with_its_spelling() -> None:
     spellings = {flag for option in OPTIONS for flag in option.flags}
     assert spellings >= DAPHNES
@@ -58,6 +72,10 @@ def test_every_option_sets_a_field_and_every_limit_has_an_option() -> None:
     known = {item.name for item in fields(Config)} | set(LIMITS)
     assert set(BY_NAME) <= known
     assert set(LIMITS) <= set(BY_NAME)
+
+
+def test_rivals_are_options() -> None:
+    assert {name for pair in RIVALS for name in pair} <= {APPLICATION.name, *BY_NAME}
 
 
 def test_options_come_by_group() -> None:
@@ -96,12 +114,50 @@ def test_an_option_knows_its_kind() -> None:
         ("keep_alive", "soon", "--keep-alive 'soon' is not a number of seconds."),
         ("http_timeout", "1s", "--http-timeout '1s' is not a number of seconds."),
         ("headers", "x", "--header 'x': write it as 'name: value'."),
+        ("lifespan", "no", "--lifespan 'no' is not one of auto, on, off."),
+        (
+            "verbosity",
+            "loud",
+            "--verbosity 'loud' is not a whole number or one of critical, error, "
+            "warning, info, debug, trace.",
+        ),
+        ("demo", "maybe", "--demo 'maybe' is not one of 1, true, yes, on, 0, false, no, off."),
     ],
 )
 def test_a_text_that_is_no_value_is_refused(name, text, said) -> None:
     with pytest.raises(ConfigError) as refusal:
         BY_NAME[name].parse(text)
     assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("True", True), ("YES", True), ("on", True),
+                        ("0", False), ("false", False), ("No", False), ("off", False)]
+)  # fmt: skip
+def test_a_switch_is_told_in_words(text, value) -> None:
+    assert BY_NAME["demo"].parse(text) is value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("critical", -2), ("ERROR", -1), ("warning", 0), ("info", 1), ("Debug", 2),
+                        ("trace", 3), ("2", 2)]
+)  # fmt: skip
+def test_a_verbosity_has_a_name(text, value) -> None:
+    assert BY_NAME["verbosity"].parse(text) == value
+
+
+def test_an_option_is_called_by_its_long_flags() -> None:
+    assert BY_NAME["host"].names == ("bind", "host")
+    assert BY_NAME["websocket_timeout"].names == ("websocket-timeout",)
+    assert BY_NAME["concurrency"].names == ("limit-concurrency",)
+    assert APPLICATION.names == ("application",)
+
+
+def test_uvicorns_spellings_mean_the_same() -> None:
+    spelled = {flag: option.name for option in OPTIONS for flag in option.flags}
+    assert {name: spelled[flag] for flag, name in UVICORNS.items()} == {
+        name: name for name in UVICORNS.values()
+    }
 
 
 EMPTY = {"root_path", "server_name"}
@@ -132,8 +188,8 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "proxy_headers_port": "x"}, "--proxy-headers .* --proxy-headers-port"),
         ({"demo": True, "port": 65536}, "--port 65536 is not between 0 and 65535"),
         ({"demo": True, "port": -1}, "--port -1 is not between"),
-        ({"demo": True, "verbosity": 4}, "--verbosity 4 is not between 0 and 3"),
-        ({"demo": True, "verbosity": -1}, "--verbosity -1 is not between 0 and 3"),
+        ({"demo": True, "verbosity": 4}, "--verbosity 4 is not between -2 and 3"),
+        ({"demo": True, "verbosity": -3}, "--verbosity -3 is not between -2 and 3"),
         ({"demo": True, "keep_alive": -1.0}, "--keep-alive -1.0 is negative"),
         ({"demo": True, "keep_alive": math.nan}, "--keep-alive nan is not a number of seconds"),
         ({"demo": True, "keep_alive": math.inf}, "--keep-alive inf is not a number of seconds"),
@@ -144,6 +200,8 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "health_path": "/ok?"}, "--health-path '/ok\\?': write a path"),
         ({"demo": True, "health_path": "/caf\xe9"}, "--health-path '/caf\xe9': write a path"),
         ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
+        ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
+        ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
@@ -152,13 +210,13 @@ def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("verbosity", [0, 3])
+@pytest.mark.parametrize("verbosity", [-2, 3])
 def test_the_ends_of_the_range_of_verbosity_are_in_it(verbosity) -> None:
     assert configure({"demo": True, "verbosity": verbosity}).verbosity == verbosity
 
 
 def test_good_values_pass() -> None:
-    names = {"proxy_headers_host": "x", "proxy_headers_port": "y"}
+    names = {"proxy_headers_host": "x", "proxy_headers_port": "y", "request_id": "X-Id"}
     names["health_path"] = "/-/health"
     config = configure(
         {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}

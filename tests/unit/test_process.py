@@ -1,4 +1,4 @@
-"""What concerns the process: loop, reactor, threads, signals, log, and how it ends.
+"""What concerns the process: loop, reactor, threads, signals, and how it ends.
 
 The real ones belong to the test runner: each test gets doubles of those it changes.
 """
@@ -8,23 +8,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
-import logging
 import signal
 import sys
 import threading
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import pytest
 import twisted.internet
-import twisted.logger
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from daphne_like import process
-from daphne_like.config import LOG_FORMAT
 from daphne_like.errors import ConfigError
 from tests.unit.asgi.fakes import TimelessLoop
 from tests.unit.fakes import Reactor
@@ -158,100 +155,6 @@ def test_what_is_no_number_of_threads_is_refused_first(installation, monkeypatch
     assert installation.kinds == []
 
 
-# --- The log ----------------------------------------------------------------------------------
-
-NAMES = ("daphne_like", "asyncio", "twisted")
-
-
-@contextmanager
-def unwatched() -> Iterator[logging.Logger]:
-    """Loggers as in a process that has set up none; a test has handlers on the root logger."""
-    loggers = [logging.getLogger(name) for name in (None, *NAMES)]
-    before = [(logger, logger.handlers, logger.level) for logger in loggers]
-    for logger in loggers:
-        logger.handlers = []
-    try:
-        yield loggers[0]
-    finally:
-        for logger, handlers, level in before:
-            logger.handlers = handlers
-            logger.setLevel(level)
-
-
-def say_everything() -> None:
-    for name in NAMES:
-        for level in (logging.DEBUG, logging.INFO, logging.WARNING):
-            logging.getLogger(f"{name}.part").log(level, "said")
-
-
-@pytest.mark.parametrize(
-    ("verbosity", "counts"), [(0, [1, 1, 1]), (1, [2, 1, 1]), (2, [3, 1, 1]), (3, [3, 3, 1])]
-)
-def test_each_verbosity_shows_a_level_more(capsys, verbosity, counts) -> None:
-    with unwatched():
-        process.set_up_logging(verbosity, "%(name)s %(levelname)s")
-        say_everything()
-    lines = capsys.readouterr().err.splitlines()
-    assert [sum(line.startswith(name) for line in lines) for name in NAMES] == counts
-    assert "daphne_like.part WARNING" in lines
-
-
-def test_the_log_of_an_operator_gets_every_line_instead_of_ours(capsys) -> None:
-    theirs = io.StringIO()
-    with unwatched() as root:
-        process.set_up_logging(1, LOG_FORMAT)
-        assert root.handlers == []
-        logging.getLogger("daphne_like").info("ours")
-        root.addHandler(logging.StreamHandler(theirs))
-        logging.getLogger("daphne_like").info("theirs")
-    assert theirs.getvalue() == "theirs\n"
-    assert capsys.readouterr().err.endswith(" INFO     ours\n")
-
-
-@pytest.mark.parametrize("text", ["no field", "%(nobody)s", "%(lineno)q", "%(message)d"])
-def test_a_format_that_cannot_be_used_is_refused(text) -> None:
-    with unwatched():
-        with pytest.raises(ConfigError, match=r"--log-fmt '.*': .*\.") as refusal:
-            process.set_up_logging(1, text)
-        assert text in str(refusal.value)
-        assert logging.getLogger("daphne_like").handlers == []
-
-
-def test_our_log_reaches_twisteds_under_its_names_and_levels() -> None:
-    events: list[dict[str, Any]] = []
-    with unwatched():
-        process.log_to_twisted(1)
-        twisted.logger.globalLogPublisher.addObserver(events.append)
-        say_everything()
-        logging.getLogger("daphne_like").log(logging.INFO + 5, "between")
-        logging.getLogger("daphne_like").error("a {brace} of %d", 2)
-        logging.getLogger("daphne_like").critical("over")
-        twisted.logger.globalLogPublisher.removeObserver(events.append)
-    show = twisted.logger.formatEvent
-    assert [(e["log_namespace"], e["log_level"].name, show(e)) for e in events] == [
-        ("daphne_like.part", "info", "said"),
-        ("daphne_like.part", "warn", "said"),
-        ("asyncio.part", "warn", "said"),
-        ("daphne_like", "info", "between"),
-        ("daphne_like", "error", "a {brace} of 2"),
-        ("daphne_like", "critical", "over"),
-    ]
-
-
-def test_twisteds_log_reaches_ours_and_standard_output_stays(monkeypatch, caplog) -> None:
-    publisher, stdio = twisted.logger.LogPublisher(), types.SimpleNamespace(stdout=1, stderr=2)
-    module = types.SimpleNamespace(showwarning=None)
-    begun = twisted.logger.LogBeginner(publisher, io.StringIO(), stdio, module)
-    monkeypatch.setattr(twisted.logger, "globalLogBeginner", begun)
-    log = twisted.logger.Logger("anywhere", observer=publisher)
-    log.error("before")
-    process.bridge_twisted_log()
-    log.error("after")
-    told = [(record.name, record.getMessage()) for record in caplog.records]
-    assert told == [("twisted", "before"), ("twisted", "after")]
-    assert (stdio.stdout, stdio.stderr) == (1, 2)
-
-
 # --- From start to end ------------------------------------------------------------------------
 
 
@@ -289,10 +192,29 @@ def test_it_runs_until_a_signal_and_a_second_one_forces(handlers, number, early)
 
     events: list[str] = []
     reactor = Reactor(begins)
-    process.run(reactor, start, lambda: events.append("stop"), lambda: events.append("force"))
+    stop, force = partial(events.append, "stop"), partial(events.append, "force")
+    process.run(reactor, start, stop, force, int)
     told = ["stop", "force", "force"]
     assert events == [*told[:early], "start", *told[early:]]
-    assert set(handlers.values()) == {signal.SIG_DFL}
+    assert set(handlers.values()) == {signal.SIG_DFL, signal.SIG_IGN}
+
+
+@pytest.mark.usefixtures("loop")
+def test_files_are_opened_again_at_a_signal_which_never_ends_the_process(handlers) -> None:
+    def start() -> None:
+        handlers[signal.SIGUSR1](signal.SIGUSR1, None)
+
+    events: list[str] = []
+    process.run(Reactor(), start, int, int, partial(events.append, "reopen"))
+    assert events == ["reopen"]
+    assert handlers[signal.SIGUSR1] is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("loop")
+def test_where_there_is_no_such_signal_nothing_is_opened_again(handlers, monkeypatch) -> None:
+    monkeypatch.setattr(process, "_REOPEN_SIGNAL", None)
+    process.run(Reactor(), int, int, int, int)
+    assert signal.SIGUSR1 not in handlers
 
 
 def ended_with(loop: TimelessLoop, left: Any) -> float:
@@ -300,7 +222,7 @@ def ended_with(loop: TimelessLoop, left: Any) -> float:
     loop.create_task(left)
     loop.run_until_complete(asyncio.sleep(0))
     began = loop.time()
-    process.run(Reactor(), int, int, int)
+    process.run(Reactor(), int, int, int, int)
     return loop.time() - began
 
 
@@ -338,6 +260,22 @@ def test_what_does_not_end_is_waited_for_a_second_and_left_without_a_word(loop, 
     assert ended_with(loop, stubborn()) == 1
     gc.collect()
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_something_is_run_once_on_the_loop_of_the_reactor(loop, handlers, fails) -> None:
+    async def main() -> None:
+        assert asyncio.get_running_loop() is loop
+        assert set(handlers.values()) == {signal.SIG_DFL}
+        left.append(loop.create_task(asyncio.sleep(1000)))
+        await asyncio.sleep(0)
+        if fails:
+            raise LookupError
+
+    left: list[asyncio.Task[None]] = []
+    with pytest.raises(LookupError) if fails else nullcontext():
+        process.run_once(main())
+    assert left[0].cancelled()
 
 
 # --- The exit status --------------------------------------------------------------------------

@@ -223,3 +223,23 @@ def test_a_start_that_is_not_over_ends_in_silence(house, caplog, after, lifespan
     at, listening = house(forever, lifespan=lifespan), Deferred()
     at.listening = lambda port: listening
     run(main())
+
+
+# --- The access log ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_file_that_was_moved_away_is_opened_again_and_closed_at_the_end(
+    house, tmp_path, opened, lines
+):
+    async def main(at: House) -> None:
+        log.rename(tmp_path / "log.1")
+        at.service.reopen_logs()
+        await at.get()
+
+    log = tmp_path / "log"
+    log.touch()
+    serving(house(hello, access_log=str(log), no_access_log=not lines), main)
+    assert [file.closed for file in opened] == [True] * (2 * lines)
+    assert log.exists() is lines
+    assert (tmp_path / "log.1").read_bytes() == b""

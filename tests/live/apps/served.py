@@ -50,6 +50,12 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send_text(send, (await whole_body(receive)).decode())
 
 
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    """Fails before it has answered."""
+    assert scope["type"] == "http"
+    raise LookupError("nothing here")
+
+
 async def extended(scope: Any, receive: Any, send: Any) -> None:
     """Sends early hints and trailers, and answers with what its scope offers."""
     assert scope["type"] == "http"

@@ -237,3 +237,14 @@ def test_settling_a_future_twice_is_settling_it_once():
         assert await future is None
 
     run(main())
+
+
+def test_a_duration_is_by_the_clock_that_is_given_though_the_loops_stands_still():
+    async def main():
+        ticks = iter(range(1, 100))
+        served = Served(sending(START, body()), now=lambda: next(ticks))
+        await served.get()
+        return served.record
+
+    record = run(main())
+    assert 0 < record.first_byte < record.duration

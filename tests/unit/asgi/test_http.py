@@ -88,9 +88,7 @@ def walk(path: list[tuple[str, Any]], end: str) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(list(PATHS.values())).map(lambda names: [("message", name) for name in names]),
     st.lists(steps, max_size=25),
@@ -234,6 +232,17 @@ def test_where_nobody_listens_for_records_an_exchange_is_served_all_the_same():
         assert await served.get(stream=stream) == [("respond", 200, b"a")]
 
     run(main())
+
+
+def test_a_record_has_the_head_of_what_was_answered():
+    async def main(*messages):
+        served = Served(sending(*messages))
+        await served.get()
+        return served.record
+
+    head = run(main(start(201, (b"a", b"b")), body())).head
+    assert (head.status, head.fields) == (201, [(b"a", b"b")])
+    assert run(main()).head.status == 500
 
 
 def test_headers_may_be_left_out_and_a_body_message_may_be_bare():

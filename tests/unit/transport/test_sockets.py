@@ -286,3 +286,28 @@ def test_connections_leave_files_for_everything_else(
 def test_windows_knows_no_such_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     assert room_for_connections() == 0
+
+
+# --- What a slow client may cost ----------------------------------------------------------------
+
+LOWAT = socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT
+
+
+@pytest.mark.parametrize("inherited", [False, True])
+def test_the_kernel_keeps_little_for_a_client_that_does_not_read(inherited: bool) -> None:
+    if inherited:
+        given = socket.create_server(("127.0.0.1", 0))
+        listener = inherited_listener(given.detach(), 5).socket
+    else:
+        listener = tcp_listener("127.0.0.1", 0, 5).socket
+    socket.create_connection(listener.getsockname())
+    accepted, _ = listener.accept()
+    assert accepted.getsockopt(*LOWAT) == 128 * 1024
+    accepted.setblocking(False)
+    taken = accepted.send(bytes(10_000_000))
+    assert taken < 8_000_000, "its window and so much beside it, not all"
+
+
+def test_where_the_kernel_has_no_such_bound_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "TCP_NOTSENT_LOWAT")
+    assert tcp_listener("127.0.0.1", 0, 5).socket.getsockopt(*LOWAT) != 128 * 1024

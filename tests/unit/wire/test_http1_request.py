@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daphne_like.errors import RemoteFault
@@ -235,7 +235,6 @@ class TestHeads:
         assert {b for b, line in lines.items() if accepts(line=line)} == visible
 
     @given(st.binary(max_size=40))
-    @settings(deadline=None)
     def test_no_bytes_make_it_fail_otherwise(self, raw: bytes) -> None:
         accepts(raw, line=b"GET /" + raw + b" HTTP/1.1")
         accepts(line=raw)

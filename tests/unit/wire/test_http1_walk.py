@@ -7,10 +7,11 @@ a connection that nobody ends serves all of the script.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from daphne_like.testing import RecordedExchange
 from tests.support.http1 import Served, read_responses
@@ -206,19 +207,26 @@ SELDOM = [Walk.send_body, Walk.half_close, Walk.vanish, Walk.abort, Walk.wait_lo
 SIZES = st.integers(1, SEGMENT) | st.integers(1, 5)
 
 
-@given(
-    steps=st.lists(
-        st.tuples(st.sampled_from(OFTEN * 3 + SOMETIMES * 3 + SELDOM), SIZES),
-        min_size=20,
-        max_size=100,
-    ),
-    answers=st.booleans(),
-    write_budget=st.sampled_from([10, 300, 65536]),
-)
-@settings(max_examples=200, deadline=None)
-def test_any_order_of_events(steps: list[Any], answers: bool, write_budget: int) -> None:
-    walk = Walk(answers=answers, write_budget=write_budget)
-    for step, size in steps:
-        step(walk, size)
-        walk.check()
-    walk.finish()
+class HTTP1Machine(RuleBasedStateMachine):
+    """The steps in the order that Hypothesis thinks of, and finds the shortest of."""
+
+    @initialize(answers=st.booleans(), write_budget=st.sampled_from([10, 300, 65536]))
+    def connect(self, answers: bool, write_budget: int) -> None:
+        self.walk = Walk(answers=answers, write_budget=write_budget)
+
+    @rule(step=st.sampled_from(OFTEN * 3 + SOMETIMES * 3 + SELDOM), size=SIZES)
+    def take(self, step: Callable[[Walk, int], None], size: int) -> None:
+        step(self.walk, size)
+
+    @invariant()
+    def everything_is_in_order(self) -> None:
+        if hasattr(self, "walk"):
+            self.walk.check()
+
+    def teardown(self) -> None:
+        if hasattr(self, "walk"):
+            self.walk.finish()
+
+
+TestHTTP1Machine = HTTP1Machine.TestCase
+TestHTTP1Machine.settings = settings(max_examples=60, stateful_step_count=60)

@@ -51,6 +51,11 @@ class TestRefusals:
             ("daphne_like.http", 20, "Refused a request from a Unix socket: 408 slow"),
         ]
 
+    def test_a_unix_client_can_have_any_name(self, caplog) -> None:
+        shared().refused(("/a\x1b[2J\xe9", None), RemoteFault(400, "no Host"), left=False)
+        said = r"Refused a request from /a\x1b[2J\xc3\xa9: 400 no Host"
+        assert caplog.messages == [said]
+
     def test_of_a_flood_the_log_says_how_many_there_were(self, caplog) -> None:
         clock = Clock()
         at = Shared(RecordingOpen(), clock, Limits(), DefaultFields())

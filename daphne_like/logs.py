@@ -1,0 +1,182 @@
+"""Where the process's log lines go: to standard error, to Twisted's log, or as a file says.
+
+The root logger is the application's and is left alone, unless the operator's file names it.
+This module must not know what is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from os import environ
+from pathlib import Path
+from typing import Any, TextIO
+
+from daphne_like.asgi.loading import look_in
+from daphne_like.config import LOG_FORMAT, Config
+from daphne_like.errors import ConfigError
+
+_LEVELS = {-2: logging.CRITICAL, -1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+
+
+def set_up_logging(config: Config) -> None:
+    """Log as `config` says: to standard error, or as its file does.
+
+    Our handler is quiet where somebody has given the root logger one, before or later: so
+    every line is written once, by whom the operator chose.
+
+    Raises :class:`ConfigError` for a format or a file that cannot be used.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(_formatter(config, handler.stream))
+    handler.addFilter(lambda record: not logging.getLogger().handlers)
+    _log_with(handler, config, "daphne_like", "asyncio", "twisted")
+
+
+def log_to_twisted(config: Config) -> None:
+    """Let our log reach Twisted's, under its loggers' names, or go where `config`'s file says.
+
+    Raises :class:`ConfigError` for a file that cannot be used.
+    """
+    _log_with(_TwistedLog(), config, "daphne_like", "asyncio")
+
+
+def _log_with(handler: logging.Handler, config: Config, *names: str) -> None:
+    level = _LEVELS.get(config.verbosity, logging.DEBUG)
+    handler.setLevel(level)
+    logging.getLogger("daphne_like").setLevel(level)
+    if config.verbosity >= 3:
+        logging.getLogger("asyncio").setLevel(logging.DEBUG)
+    if config.log_config is not None:
+        look_in(config.app_dir)  # It may name a class of the application's.
+        configure_from(Path(config.log_config))
+        return
+    for name in names:
+        logging.getLogger(name).addHandler(handler)
+
+
+class _TwistedLog(logging.Handler):
+    """Hands records over to Twisted's log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from twisted.logger import Logger, LogLevel
+
+        level = LogLevel.levelWithName(_TWISTED_LEVELS.get(record.levelname, "info"))
+        Logger(record.name).emit(level, "{text}", text=self.format(record))
+
+
+_TWISTED_LEVELS = {
+    "DEBUG": "debug", "INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "critical",
+}  # fmt: skip
+
+
+def bridge_twisted_log() -> None:
+    """Let Twisted's own log reach ``logging``, under the name ``twisted``."""
+    from twisted.logger import STDLibLogObserver, globalLogBeginner
+
+    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
+
+
+# --- A file of the operator's -------------------------------------------------------------
+
+# Only who has a file pays for what reads it.
+
+
+def _from_ini(text: str) -> None:
+    from configparser import ConfigParser
+    from logging.config import fileConfig
+
+    parser = ConfigParser()
+    parser.read_string(text)
+    fileConfig(parser, disable_existing_loggers=False)
+
+
+def _from_json(text: str) -> None:
+    import json
+
+    _from_dict(json.loads(text))
+
+
+def _from_toml(text: str) -> None:
+    import tomllib
+
+    _from_dict(tomllib.loads(text))
+
+
+def _from_dict(found: dict[str, Any]) -> None:
+    from logging.config import dictConfig
+
+    # Python's own default would silence the loggers that there are already: ours.
+    dictConfig({"version": 1, "disable_existing_loggers": False, **found})
+
+
+_READERS: dict[str, Callable[[str], None]] = {
+    ".ini": _from_ini,
+    ".conf": _from_ini,
+    ".json": _from_json,
+    ".toml": _from_toml,
+}
+
+
+def configure_from(path: Path) -> None:
+    """Set up logging as the file at `path` says, in the format that its suffix names.
+
+    Raises :class:`ConfigError`.
+    """
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        known = ", ".join(_READERS)
+        raise ConfigError(f"--log-config {path}: its name has to end in one of {known}.")
+    try:
+        read(path.read_text("utf-8"))
+    except Exception as error:  # Whatever a handler's class may raise.
+        raise ConfigError(f"--log-config {path}: {_in_a_line(error)}.") from None
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What is wrong, with its causes: the last one tells the most."""
+    why = f" ({_in_a_line(error.__cause__)})" if error.__cause__ is not None else ""
+    what = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {what}{why}"
+
+
+# --- Formats and colours ------------------------------------------------------------------
+
+
+def wants_colour(
+    choice: str, stream: TextIO | None, environment: Mapping[str, str] = environ
+) -> bool:
+    """Whether `stream` gets colours: a terminal, unless the operator or its user chose.
+
+    `choice` is ``--color``'s: ``auto`` hears NO_COLOR and FORCE_COLOR in `environment`.
+    """
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return True
+    return stream is not None and stream.isatty() and environment.get("TERM") != "dumb"
+
+
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+_IN_COLOUR = LOG_FORMAT.replace("%(levelname)-8s", "\x1b[%(colour)sm%(levelname)-8s\x1b[0m")
+
+
+class _InColour(logging.Formatter):
+    """The default format with the level in its colour."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.colour = _COLOURS.get(record.levelname, "0")
+        return super().formatMessage(record)
+
+
+def _formatter(config: Config, stream: TextIO) -> logging.Formatter:
+    if config.log_format == LOG_FORMAT and wants_colour(config.color, stream):
+        return _InColour(_IN_COLOUR)
+    try:
+        formatter = logging.Formatter(config.log_format)
+        formatter.format(logging.makeLogRecord({"msg": "a line, to try the format"}))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"--log-fmt {config.log_format!r}: {error}.") from None
+    return formatter
