@@ -13,7 +13,7 @@ ROOT := $(filter 0,$(shell id -u))
 APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
-TOOLS := curl:curl nginx:nginx-light
+TOOLS := curl:curl haproxy:haproxy nginx:nginx-light
 
 # The first of some interpreters that runs and is new enough.
 first-python = $(shell for p in $(1); do \
@@ -74,14 +74,15 @@ fuzz: $(VENV)/.tests ## Let atheris attack the HTTP/1 connection for SECONDS (60
 	@$(BIN)/python -m tests.fuzz http1 -max_total_time=$(or $(SECONDS),60) -max_len=1000 \
 		-artifact_prefix=build/fuzz/ build/fuzz/http1 tests/fuzz/corpus/http1
 
-# nginx starts serving when it is installed; the tests start their own.
+# These start serving when they are installed; the tests start their own.
 tools: ## Install the programs the tests talk to, or name them
 	@lacking=; for tool in $(TOOLS); do \
 		PATH="$$PATH:/usr/sbin" command -v "$${tool%:*}" >/dev/null || lacking="$$lacking $${tool#*:}"; done; \
 	if [ -z "$$lacking" ]; then :; \
 	elif [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
 		$(APT) update && $(APT) install --no-install-recommends $$lacking >/dev/null && \
-		case $$lacking in *nginx*) service nginx stop >/dev/null 2>&1 || true;; esac; \
+		for service in haproxy nginx; do \
+			case $$lacking in *$$service*) service $$service stop >/dev/null 2>&1 || true;; esac; done; \
 	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
 
 clean: ## Remove everything that was made

@@ -26,12 +26,12 @@ from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
 from daphne_like.exchange import Address, Open
-from daphne_like.forwarded import ForwardedHeaders, Trusted, forwarded
 from daphne_like.limits import Limits, Tally
 from daphne_like.logs import wants_colour
-from daphne_like.request_id import identified
+from daphne_like.proxies import Proxies
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
+from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
@@ -62,20 +62,21 @@ class HTTPFactory(Factory):
     noisy = False
 
     def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+        self.shared = shared
         self._tally = Tally(shared.clock.seconds)
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
         """``None`` for a client that has as many connections as it may have."""
-        most = self._shared.limits.client_connections
+        most = self.shared.limits.client_connections
         if most and self._connections_of(address_of(addr)) >= most:
             if told := self._tally.count():
                 _logger.warning("Closed %d connections of clients that have %d already", told, most)
             return None
-        return HTTP1Connection(self._shared)
+        self.shared.accepted += 1
+        return HTTP1Connection(self.shared)
 
     def _connections_of(self, client: Address | None) -> int:
-        return 0 if client is None else self._shared.clients[client[0]]
+        return 0 if client is None else self.shared.clients[client[0]]
 
 
 def application_of(config: Config) -> ASGIApplication:
@@ -93,17 +94,23 @@ async def rehearse(config: Config, reactor: Any) -> None:
     """
     call, loop = application_of(config), asyncio.get_running_loop()
     application = Application(call, config.limits, loop, root_path=config.root_path)
-    shared_for(config, application, retire=lambda: None)
-    listening_on(config, reactor)
+    proxies = Proxies(config)
+    shared = shared_for(config, application, proxies, retire=lambda: None)
+    listening_on(config, reactor, *proxies.preambles(shared))
 
 
-def shared_for(config: Config, application: Application, retire: Callable[[], None]) -> Shared:
+def shared_for(
+    config: Config, application: Application, proxies: Proxies, retire: Callable[[], None]
+) -> Shared:
     """What all connections of clients share, to serve `application`."""
     limits = config.limits
     room = replace(limits, connections=limits.connections or room_for_connections())
     clock = LoopClock(application.loop)
     shared = Shared(application.open, clock, room, default_fields(config))
-    shared.open = opened_by(config, application, shared, retire)
+    open = proxies.before(opened_by(config, application, shared, retire))
+    if config.health_path is not None:
+        open = health.checked(open, config.health_path, shared)
+    shared.open = open
     return shared
 
 
@@ -125,31 +132,7 @@ def opened_by(
     most = limits.concurrency
     if most:
         open = admitted(open, application.live, most, application.now, shared.refusals)
-    open = _forwarded_by(config, open)
-    if config.health_path is not None:
-        open = health.checked(open, config.health_path, shared)
     return open
-
-
-def _forwarded_by(config: Config, open: Open) -> Open:
-    trusted = Trusted(config.forwarded_allow_ips)
-    if config.proxy_headers:
-        open = forwarded(open, trusted, _forwarded_headers(config))
-    if config.request_id is not None:
-        open = identified(open, trusted, config.request_id.lower().encode())
-    return open
-
-
-def _forwarded_headers(config: Config) -> ForwardedHeaders:
-    default = ForwardedHeaders()
-    return ForwardedHeaders(
-        _field_name(config.proxy_headers_host, default.address),
-        _field_name(config.proxy_headers_port, default.port),
-    )
-
-
-def _field_name(given: str | None, default: bytes) -> bytes:
-    return default if given is None else given.lower().encode("latin-1")
 
 
 def access_log(config: Config) -> AccessLog | None:
@@ -180,18 +163,28 @@ def default_fields(config: Config) -> DefaultFields:
     )
 
 
-def listening_on(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoint]]:
-    """The endpoints that `config` asks for, each with a name for messages."""
+def listening_on(
+    config: Config, reactor: Any, of_everybody: Preambles, of_some: Preambles | None
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that `config` asks for, each with a name for messages.
+
+    Preambles are required `of_everybody` behind ``haproxy:``, and elsewhere `of_some`, if so.
+    """
     limits = config.limits
-    found = [(text, endpoints.from_string(reactor, text, limits)) for text in config.endpoints]
+    found = [
+        (text, endpoints.from_string(reactor, text, limits, of_everybody, of_some))
+        for text in config.endpoints
+    ]
     address = configuration.addresses(config)
     if address is not None:
-        found.append(("{}:{}".format(*address), endpoints.tcp(reactor, *address, limits)))
+        endpoint = endpoints.tcp(reactor, *address, limits, preambles=of_some)
+        found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits)))
+        found.append((path, endpoints.unix(reactor, path, limits, preambles=of_some)))
     if fileno is not None:
-        found.append((f"descriptor {fileno}", endpoints.inherited(reactor, fileno, limits)))
+        endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
+        found.append((f"descriptor {fileno}", endpoint))
     return found
 
 

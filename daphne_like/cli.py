@@ -19,6 +19,9 @@ from daphne_like.sources import PYPROJECT, Place, configuration, merged
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
+_OWN_ENDPOINTS = frozenset(("tcp", "tcp6", "unix", "fd"))
+"""Kinds of endpoints that do without Twisted's."""
+
 _WAY_OUT = "; a second signal ends it at once"
 
 
@@ -148,7 +151,7 @@ def _prepared(config: Config) -> Any:
 def needs_twisted_tls(config: Config) -> bool:
     """Whether an endpoint string, or the operator, asks for TLS by Twisted."""
     return config.twisted_tls or any(
-        text.partition(":")[0].lower() not in ("tcp", "tcp6", "unix", "fd")
+        text.lower().removeprefix("haproxy:").partition(":")[0] not in _OWN_ENDPOINTS
         for text in config.endpoints
     )
 

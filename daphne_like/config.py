@@ -17,6 +17,9 @@ from daphne_like.limits import Limits
 
 LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 
+FACTS = ("for", "port", "proto", "host", "prefix")
+"""What proxy headers can say."""
+
 GROUPS = (
     "Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Health", "Limits",
 )  # fmt: skip
@@ -186,7 +189,7 @@ class Config:
         False,
         "--proxy-headers",
         group="Proxies",
-        help="Believe X-Forwarded-For, -Port and -Proto of trusted peers.",
+        help="Believe what trusted peers say about the client in X-Forwarded- headers.",
     )
     proxy_headers_host: str | None = _option(
         None,
@@ -205,6 +208,32 @@ class Config:
         "--forwarded-allow-ips",
         group="Proxies",
         help="Peers that --proxy-headers trusts: addresses, networks, 'unix', or '*' for all.",
+    )
+    forwarded_style: str = _option(
+        "x-forwarded",
+        "--forwarded-style",
+        group="Proxies",
+        help="The headers that the proxy sets: X-Forwarded-For and its kin, or Forwarded.",
+        choices=("x-forwarded", "forwarded"),
+    )
+    forwarded_fields: str = _option(
+        "for,port,proto",
+        "--forwarded-fields",
+        group="Proxies",
+        help="What the proxy says in them, of for, port, proto, host and prefix; a client's own "
+        "headers of these would be believed if it did not.",
+    )
+    proxy_protocol: bool = _option(
+        False,
+        "--proxy-protocol",
+        group="Proxies",
+        help="Require the PROXY protocol, version 1 or 2, of the peers it is allowed.",
+    )
+    proxy_protocol_allow_ips: str = _option(
+        "127.0.0.1,::1,unix",
+        "--proxy-protocol-allow-ips",
+        group="Proxies",
+        help="Peers that --proxy-protocol trusts: addresses, networks, 'unix', or '*' for all.",
     )
     verbosity: int = _option(
         1,
@@ -269,6 +298,11 @@ class Config:
         type=admin_address,
     )
     limits: Limits = field(default_factory=Limits)
+
+
+def facts(config: Config) -> tuple[str, ...]:
+    """What the proxy says: the words of ``--forwarded-fields``."""
+    return tuple(word.strip().lower() for word in config.forwarded_fields.split(","))
 
 
 def addresses(config: Config) -> tuple[str, int] | None:

@@ -252,6 +252,20 @@ class Progress(NamedTuple):
     state: str
 
 
+class Snapshot(NamedTuple):
+    """A connection at one moment, for an operator who looks on.
+
+    ``opened`` is a time of the server's clock; ``requests`` are the current ones too. ``state``
+    is ``"preamble"`` while a proxy has to say for whom it comes, ``"idle"``, ``"head"`` while a
+    request comes in, ``"request"`` while one is served, or ``"ending"``.
+    """
+
+    opened: float
+    requests: int
+    state: str
+    current: tuple[Progress, ...]
+
+
 Open = Callable[[Request, Stream], Exchange]
 """How a wire hands a request over; observers wrap it."""
 

@@ -69,7 +69,7 @@ class Limits:
         0,
         "connections",
         "Open at the same time from one address; further ones are closed. 0 for no limit: behind "
-        "a proxy all have its address.",
+        "a proxy all have its address, unless it speaks the PROXY protocol.",
     )
     concurrency: int = _limit(
         0,
@@ -100,7 +100,10 @@ class Limits:
         "--max-requests-jitter",
     )
     head_timeout: float = _limit(
-        30.0, "seconds", "From a request's first byte to the end of its head; then 408."
+        30.0,
+        "seconds",
+        "From a request's first byte to the end of its head; then 408. A PROXY preamble has as "
+        "long.",
     )
     body_timeout: float = _limit(
         30.0,

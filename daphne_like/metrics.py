@@ -204,7 +204,11 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         lambda at: [((), len(at.shared.connections))],
     ),
     (
-        Metric("daphne_like_connections_accepted_total", COUNTER, "Connections that were opened."),
+        Metric(
+            "daphne_like_connections_accepted_total",
+            COUNTER,
+            "Connections of clients there ever were.",
+        ),
         lambda at: [((), at.shared.accepted)],
     ),
     (

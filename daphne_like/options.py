@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from daphne_like.config import GROUPS, LEVELS, Config, level, sendable
+from daphne_like.config import FACTS, GROUPS, LEVELS, Config, facts, level, sendable
 from daphne_like.errors import ConfigError
 from daphne_like.headers import is_free
 from daphne_like.limits import Limits
@@ -181,14 +181,48 @@ def _check(config: Config) -> None:
     sendable("--server-name", "server", config.server_name)
     if config.request_id is not None:
         _check_request_id(config.request_id)
-    for name, flag in (
-        (config.proxy_headers_host, "--proxy-headers-host"),
-        (config.proxy_headers_port, "--proxy-headers-port"),
-    ):
-        if name is not None and not config.proxy_headers:
-            raise ConfigError(f"--proxy-headers has to be passed for {flag}.")
-        if name is not None:
-            sendable(flag, name, "")
+    _check_proxies(config)
+
+
+_NEEDS = {
+    "proxy_headers_host": "proxy_headers",
+    "proxy_headers_port": "proxy_headers",
+    "forwarded_style": "proxy_headers",
+    "forwarded_fields": "proxy_headers",
+    "proxy_protocol_allow_ips": "proxy_protocol",
+}
+"""Options that mean nothing without the switch that they stand with."""
+
+_NAMED = {"proxy_headers_host": "for", "proxy_headers_port": "port"}
+"""Options that name the header of a fact."""
+
+
+def _check_proxies(config: Config) -> None:
+    default, flags = Config(), {option.name: option.long_flag for option in OPTIONS}
+    for name, switch in _NEEDS.items():
+        if getattr(config, name) != getattr(default, name) and not getattr(config, switch):
+            raise ConfigError(f"{flags[switch]} has to be passed for {flags[name]}.")
+    said = facts(config)
+    _check_facts(said, config.forwarded_style)
+    for name, fact in _NAMED.items():
+        given = getattr(config, name)
+        if given is None:
+            continue
+        sendable(flags[name], given, "")
+        if config.forwarded_style != "x-forwarded":
+            raise ConfigError(f"{flags[name]} is for --forwarded-style x-forwarded only.")
+        if fact not in said:
+            raise ConfigError(f"{flags[name]} needs {fact!r} in --forwarded-fields.")
+
+
+def _check_facts(said: tuple[str, ...], style: str) -> None:
+    for fact in said:
+        if fact not in FACTS:
+            raise ConfigError(f"--forwarded-fields {fact!r} is none of {', '.join(FACTS)}.")
+    if "port" in said and "for" not in said:
+        raise ConfigError("--forwarded-fields 'port' needs 'for': it is the client's port.")
+    if "prefix" in said and style == "forwarded":
+        raise ConfigError("--forwarded-fields 'prefix': the header Forwarded does not say it.")
 
 
 def _check_request_id(name: str) -> None:

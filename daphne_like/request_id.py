@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from daphne_like.exchange import Exchange, Field, Fields, Open, Request, ResponseHead, Stream
-from daphne_like.forwarded import Trusted
+from daphne_like.trust import Trusted
 
 _GOOD = re.compile(rb"[0-9A-Za-z._~+/=:;@-]{1,128}")
 """What UUIDs, base64 and the ids of balancers are made of; nothing that acts anywhere."""

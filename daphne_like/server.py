@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IPushProducer
-from twisted.internet.protocol import Factory
 
 from daphne_like.access import AccessLog
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
@@ -32,6 +31,7 @@ from daphne_like.assembly import (
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
+from daphne_like.proxies import Proxies
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
 
@@ -96,7 +96,8 @@ class ASGIService(Service):
         application = Application(
             call, limits, loop, root_path=config.root_path, now=time.perf_counter
         )
-        shared = shared_for(config, application, self._retire)
+        proxies = Proxies(config)
+        shared = shared_for(config, application, proxies, self._retire)
         shared.crowded = self._crowded
         if limits.watchdog:
             self._watchdog = Watchdog(shared.clock, limits.watchdog)
@@ -109,7 +110,7 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        await self._listen(HTTPFactory(shared))
+        await self._listen(HTTPFactory(shared), proxies)
         self._stage = Stage.READY
 
     async def _administer(self, application: Application, shared: Shared) -> None:
@@ -135,17 +136,21 @@ class ASGIService(Service):
         if self._access_log is not None:
             application.observers.append(self._access_log)
 
-    async def _listen(self, factory: Factory) -> None:
+    async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
         loop = asyncio.get_running_loop()
-        for text, endpoint in listening_on(self._config, self._reactor):
+        preambles = proxies.preambles(factory.shared)
+        for text, endpoint in listening_on(self._config, self._reactor, *preambles):
             try:
                 self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
                 raise StartupError(f"Cannot listen on {text}: {error}.") from error
-        for port in self._ports:
-            _logger.info("Listening on %s", describe(port.getHost()))
+        hosts = [port.getHost() for port in self._ports]
+        for host in hosts:
+            _logger.info("Listening on %s", describe(host))
+        for level, line in proxies.announced(hosts):
+            _logger.log(level, line)
 
     # --- Stop -----------------------------------------------------------------------------
 

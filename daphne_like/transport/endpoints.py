@@ -1,7 +1,8 @@
 """From options and endpoint strings to endpoints that listen.
 
-Our own kinds (TCP, Unix, inherited descriptors) take the native transport; every other
-endpoint string works through Twisted. This module must not know which protocol is served.
+Our own kinds (TCP, Unix, inherited descriptors) take the native transport, also behind
+``haproxy:``; every other endpoint string works through Twisted. This module must not know
+which protocol is served.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from zope.interface import implementer
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
-from daphne_like.transport.port import NativePort
+from daphne_like.transport.port import Carry, NativePort
+from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import (
     Listener,
     inherited_listener,
     tcp_listener,
     unix_listener,
 )
+from daphne_like.transport.stream import NativeTransport
 
 UNIX_MODE = 0o666
 """Who may connect to a Unix socket: everybody who may reach its directory, as with Daphne."""
@@ -40,7 +43,8 @@ UNIX_MODE = 0o666
 class NativeEndpoint:
     """An endpoint whose connections are the event loop's own transports.
 
-    `listen` binds, with the backlog that it is given.
+    `listen` binds, with the backlog that it is given; connections begin with `preambles`, if
+    there are any.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class NativeEndpoint:
         listen: Callable[[int], Listener],
         limits: Limits,
         backlog: int | None = None,
+        preambles: Preambles | None = None,
     ) -> None:
         self._reactor = reactor
         self._listen = listen
         self._limits = limits
         self._backlog = limits.backlog if backlog is None else backlog
+        self._carry: Carry = preambles.carry if preambles else NativeTransport
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Bind at once, accept as soon as the reactor runs.
@@ -65,7 +71,9 @@ class NativeEndpoint:
         except StartupError:
             return fail()
         budget = self._limits.write_budget
-        port = NativePort(listener.socket, factory, self._backlog, budget, listener.closed)
+        port = NativePort(
+            listener.socket, factory, self._backlog, budget, listener.closed, self._carry
+        )
         accepted: Deferred[IListeningPort] = deferLater(self._reactor, 0, port.accept)
         return accepted.addErrback(_give_back, port)
 
@@ -77,38 +85,68 @@ def _give_back(failure: Failure, port: NativePort) -> Failure:
 
 
 def tcp(
-    reactor: Any, host: str, port: int, limits: Limits, backlog: int | None = None
+    reactor: Any,
+    host: str,
+    port: int,
+    limits: Limits,
+    backlog: int | None = None,
+    preambles: Preambles | None = None,
 ) -> NativeEndpoint:
     """TCP over IPv4 or IPv6."""
-    return NativeEndpoint(reactor, partial(tcp_listener, host, port), limits, backlog)
+    return NativeEndpoint(reactor, partial(tcp_listener, host, port), limits, backlog, preambles)
 
 
 def unix(
-    reactor: Any, path: str, limits: Limits, mode: int = UNIX_MODE, backlog: int | None = None
+    reactor: Any,
+    path: str,
+    limits: Limits,
+    mode: int = UNIX_MODE,
+    backlog: int | None = None,
+    preambles: Preambles | None = None,
 ) -> NativeEndpoint:
     """A Unix socket of our own."""
-    return NativeEndpoint(reactor, partial(unix_listener, path, mode), limits, backlog)
+    return NativeEndpoint(reactor, partial(unix_listener, path, mode), limits, backlog, preambles)
 
 
-def inherited(reactor: Any, fileno: int, limits: Limits) -> NativeEndpoint:
+def inherited(
+    reactor: Any, fileno: int, limits: Limits, preambles: Preambles | None = None
+) -> NativeEndpoint:
     """A listening socket that somebody else has made."""
-    return NativeEndpoint(reactor, partial(inherited_listener, fileno), limits)
+    listen = partial(inherited_listener, fileno)
+    return NativeEndpoint(reactor, listen, limits, preambles=preambles)
 
 
-def from_string(reactor: Any, text: str, limits: Limits) -> IStreamServerEndpoint:
+def from_string(
+    reactor: Any,
+    text: str,
+    limits: Limits,
+    of_everybody: Preambles,
+    of_some: Preambles | None = None,
+) -> IStreamServerEndpoint:
     """An endpoint from its string, ``tcp:8000:interface=127.0.0.1`` for example.
 
-    Raises :class:`ConfigError` for a string that names no endpoint.
+    Behind ``haproxy:`` the preambles are `of_everybody`, otherwise `of_some`, or none. Raises
+    :class:`ConfigError` for a string that names no endpoint, or none that can do so.
     """
-    name, positional, named = parse(text)
+    behind, rest = behind_proxy(text)
+    preambles = of_everybody if behind else of_some
+    name, positional, named = parse(rest)
     make = _NATIVE.get(name.lower())
     try:
-        if make is None:
-            return _twisteds(reactor, text)
-        arguments = inspect.signature(make).bind(reactor, limits, *positional, **named)
-        return make(*arguments.args, **arguments.kwargs)
+        if make is not None:
+            given = inspect.signature(make).bind(reactor, limits, preambles, *positional, **named)
+            return make(*given.args, **given.kwargs)
+        if preambles and not behind:
+            raise ValueError("--proxy-protocol needs haproxy: in front of it")
+        return _twisteds(reactor, text)
     except Exception as error:
         raise ConfigError(f"Bad endpoint {text!r}: {error}.") from None
+
+
+def behind_proxy(text: str) -> tuple[bool, str]:
+    """Whether an endpoint string begins with ``haproxy:``; and what follows it."""
+    name, _, rest = text.partition(":")
+    return (True, rest) if name.lower() == "haproxy" else (False, text)
 
 
 def _twisteds(reactor: Any, text: str) -> IStreamServerEndpoint:
@@ -122,34 +160,39 @@ def _twisteds(reactor: Any, text: str) -> IStreamServerEndpoint:
 # The arguments of the strings are these functions': so are their names and defaults, and
 # what is missing or unknown is found where they are bound.
 
+_Asked = Preambles | None
+
 
 def _tcp_from(
-    reactor: Any, limits: Limits, port: str, interface: str = "", backlog: str = ""
+    reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog))
+    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
 
 
 def _tcp6_from(
-    reactor: Any, limits: Limits, port: str, interface: str = "::", backlog: str = ""
+    reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "::", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog))
+    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
 
 
 def _unix_from(
     reactor: Any,
     limits: Limits,
+    asked: _Asked,
     address: str,
     mode: str = f"{UNIX_MODE:o}",
     backlog: str = "",
     lockfile: str = "",
 ) -> NativeEndpoint:
     """``lockfile`` is Twisted's way to know a stale socket; we know it without."""
-    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog))
+    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog), asked)
 
 
-def _fd_from(reactor: Any, limits: Limits, fileno: str, domain: str = "") -> NativeEndpoint:
+def _fd_from(
+    reactor: Any, limits: Limits, asked: _Asked, fileno: str, domain: str = ""
+) -> NativeEndpoint:
     """``domain`` is what Daphne's has to be told; we see the socket's family."""
-    return inherited(reactor, _number(fileno), limits)
+    return inherited(reactor, _number(fileno), limits, asked)
 
 
 def _backlog(text: str) -> int | None:

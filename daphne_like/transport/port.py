@@ -31,6 +31,9 @@ _TRY_AGAIN = 0.1
 
 Build = Callable[[], NativeTransport]
 
+Carry = Callable[[IProtocolFactory, int], NativeTransport]
+"""Makes what carries a connection, from its protocol's factory and the budget for writing."""
+
 
 class Acceptor:
     """Accepts from a listening socket, while it is told to; the socket stays open.
@@ -150,12 +153,14 @@ class NativePort:
         backlog: int,
         write_budget: int,
         closed: Callable[[], None] | None = None,
+        carry: Carry = NativeTransport,
     ) -> None:
         self._listener = listener
         self._factory = factory
         self._backlog = backlog
         self._write_budget = write_budget
         self._closed = closed
+        self._carry = carry
         self._acceptor: Acceptor | None = None
         self._accepting = self._stopped = False
         self._host = twisted_address(listener.family, listener.getsockname())
@@ -173,7 +178,7 @@ class NativePort:
         return self
 
     def _build(self) -> NativeTransport:
-        return NativeTransport(self._factory, self._write_budget)
+        return self._carry(self._factory, self._write_budget)
 
     # --- Twisted ------------------------------------------------------------------------
 

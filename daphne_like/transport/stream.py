@@ -91,7 +91,7 @@ class NativeTransport(asyncio.Protocol):
     # --- From the event loop ------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Build the protocol and let the loop talk to it directly."""
+        """See who connects."""
         native = self._native = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
         family = native.get_extra_info("socket").family
@@ -102,6 +102,11 @@ class NativeTransport(asyncio.Protocol):
         self._peer = twisted_address(family, peer)
         self._host = twisted_address(family, native.get_extra_info("sockname"))
         self._tcp = family != UNIX
+        self._begin()
+
+    def _begin(self) -> None:
+        """Build the protocol: who connects is known, and from where."""
+        native = self._native
         try:
             protocol = self._factory.buildProtocol(self._peer)
             if protocol is None:
@@ -112,6 +117,7 @@ class NativeTransport(asyncio.Protocol):
             self._broke(exception)
 
     def _connect(self, protocol: Protocol) -> None:
+        """Let the loop talk to the protocol directly."""
         native = self._native
         self._protocol = protocol
         self.connected = True

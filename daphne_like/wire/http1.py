@@ -16,13 +16,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Request
+from daphne_like.exchange import Exchange, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES, ResponseSide
-from daphne_like.wire.shared import Shared, Snapshot, address_of
+from daphne_like.wire.shared import Shared, address_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase

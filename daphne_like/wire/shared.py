@@ -10,12 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, Progress, printable
+from daphne_like.exchange import Address, Field, Open, Snapshot, printable
 from daphne_like.headers import DEFAULTABLE
 from daphne_like.limits import Clock, Limits, Tally
 
@@ -26,20 +26,6 @@ _LINES = 20
 
 _REASONS = 64
 """Kinds of refusals that are counted apart; there are fewer, as long as nobody makes one up."""
-
-
-class Snapshot(NamedTuple):
-    """A connection at one moment, for an operator who looks on.
-
-    ``opened`` is a time of the server's clock; ``requests`` are the current ones too. ``state``
-    is ``"idle"``, ``"head"`` while one comes in, ``"request"`` while one is served, or
-    ``"ending"``.
-    """
-
-    opened: float
-    requests: int
-    state: str
-    current: tuple[Progress, ...]
 
 
 class Drainable(Protocol):
@@ -101,7 +87,7 @@ def _lines(fields: Iterable[Field]) -> bytes:
 class Shared:
     """One object for all connections of a server; each connection keeps a reference.
 
-    ``accepted`` counts the connections that there ever were, ``clients`` those from each
+    ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
     may be, and with ``False`` when there is room again. ``refusals`` counts the requests that no
     application saw, by status and reason.
@@ -129,7 +115,6 @@ class Shared:
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made."""
-        self.accepted += 1
         self.connections.add(connection)
         if connection.client is not None:
             self.clients[connection.client[0]] += 1

@@ -12,10 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.examples.serving import EXAMPLES, PATIENCE, serving
-
-STRANGER = "127.0.0.2"
-"""An address of this machine that is not on the default list of trusted peers."""
+from tests.examples.serving import DEPLOY, PATIENCE, serving
+from tests.examples.strangers import CLAIMS, STRANGER, Stranger
 
 MAIN = """
 daemon off;
@@ -35,9 +33,13 @@ http {{
 }}
 """
 
+HTTP_1_1 = "proxy_http_version 1.1;"
+
 
 @contextmanager
-def nginx(program: str, example: str, upstream: str, place: Path) -> Iterator[str]:
+def nginx(
+    program: str, example: str, upstream: str, place: Path, *, http: str = "1.1"
+) -> Iterator[str]:
     """Run nginx with an example, whose upstream's address is replaced; give its own address.
 
     nginx takes over a socket that the kernel has chosen a port for, as it would in an upgrade.
@@ -45,9 +47,11 @@ def nginx(program: str, example: str, upstream: str, place: Path) -> Iterator[st
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     with listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        text = (EXAMPLES / "nginx" / example).read_text()
+        text = (DEPLOY / "nginx" / example).read_text()
         assert "listen 80;" in text
+        assert HTTP_1_1 in text
         text = text.replace("listen 80;", f"listen {address};")
+        text = text.replace(HTTP_1_1, f"proxy_http_version {http};")
         for shown in ("127.0.0.1:8000", "unix:/run/mysite/http.sock"):
             text = text.replace(f"server {shown} ", f"server {upstream} ")
         (place / "mysite.conf").write_text(text)
@@ -73,21 +77,27 @@ def nginx(program: str, example: str, upstream: str, place: Path) -> Iterator[st
             process.wait(PATIENCE)
 
 
+Proxied = Callable[..., str]
+
+
 @pytest.fixture(params=["tcp.conf", "unix.conf"])
 def proxied(
     request: pytest.FixtureRequest, tool: Callable[[str], str], tmp_path: Path
-) -> Iterator[Callable[..., str]]:
+) -> Iterator[Proxied]:
     """Return a function that serves the demonstration with some options behind nginx."""
     with ExitStack() as running:
 
-        def start(*options: str) -> str:
+        def start(*options: str, http: str = "1.1") -> str:
             unix = request.param == "unix.conf"
             where = ("-u", str(tmp_path / "http.sock")) if unix else ("-p", "0")
             server = running.enter_context(
                 serving("--demo", *where, *options, directory=tmp_path, place=tmp_path)
             )
             upstream = server.address.removeprefix("http://")
-            return running.enter_context(nginx(tool("nginx"), request.param, upstream, tmp_path))
+            program = tool("nginx")
+            return running.enter_context(
+                nginx(program, request.param, upstream, tmp_path, http=http)
+            )
 
         yield start
 
@@ -96,46 +106,67 @@ def scope_seen(url: str, client: httpx.Client, **headers: str) -> dict[str, obje
     return client.get(f"{url}/scope", headers=headers).raise_for_status().json()
 
 
-def stranger() -> httpx.Client:
-    return httpx.Client(transport=httpx.HTTPTransport(local_address=STRANGER), timeout=PATIENCE)
-
-
-def test_the_application_sees_the_client_that_nginx_saw(proxied: Callable[..., str]) -> None:
-    url = proxied("--proxy-headers")
-    with stranger() as client:
+@pytest.mark.parametrize("http", ["1.0", "1.1"])
+def test_the_application_sees_the_client_that_nginx_saw(proxied: Proxied, http: str) -> None:
+    url = proxied("--proxy-headers", http=http)
+    with Stranger() as client:
         seen = scope_seen(url, client, Host="mysite.example")
-    assert seen["client"] == [STRANGER, 0]
+        assert seen["client"] == [STRANGER, client.port]
+    assert seen["http_version"] == http
     assert ["host", "mysite.example"] in seen["headers"]
 
 
-def test_what_a_client_claims_by_itself_is_not_believed(proxied: Callable[..., str]) -> None:
+def test_what_a_client_claims_by_itself_is_not_believed(proxied: Proxied) -> None:
     url = proxied("--proxy-headers")
-    with stranger() as client:
-        seen = scope_seen(
-            url, client, **{"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-        )
-    assert seen["client"] == [STRANGER, 0]
-    assert seen["scheme"] == "http"
+    with Stranger() as client:
+        seen = scope_seen(url, client, **CLAIMS)
+        port = client.port
+    assert seen["client"] == [STRANGER, port]
+    assert (seen["scheme"], seen["root_path"]) == ("http", "")
+    said = [field for field in seen["headers"] if field[0].startswith(("x-", "forw", "daphne"))]
+    assert said == [
+        ["x-forwarded-for", STRANGER],
+        ["x-forwarded-port", str(port)],
+        ["x-forwarded-proto", "http"],
+        ["x-forwarded-user", "root"],
+    ]
 
 
-def test_without_proxy_headers_every_client_is_nginx(proxied: Callable[..., str]) -> None:
+def test_without_proxy_headers_every_client_is_nginx(proxied: Proxied) -> None:
     url = proxied()
-    with stranger() as client:
+    with Stranger() as client:
         seen = scope_seen(url, client)
     assert seen["client"] is None or seen["client"][0] == "127.0.0.1"  # type: ignore[index]
 
 
-def test_events_pass_nginx_as_they_come(proxied: Callable[..., str]) -> None:
-    url = proxied()
-    with stranger() as client, client.stream("GET", f"{url}/events") as response:
+@pytest.mark.parametrize("http", ["1.0", "1.1"])
+@pytest.mark.parametrize(
+    ("upgrade", "passed"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)]
+)
+def test_a_request_that_would_upgrade_is_served_all_the_same(
+    proxied: Proxied, http: str, upgrade: str, passed: bool
+) -> None:
+    url = proxied(http=http)
+    with Stranger() as client:
+        seen = scope_seen(url, client, Upgrade=upgrade, Connection="Upgrade")
+        connection = [value for name, value in seen["headers"] if name == "connection"]
+        assert connection == (["upgrade"] if passed else [])
+        assert client.post(f"{url}/upload", content=b"body").json()["size"] == 4
+
+
+@pytest.mark.parametrize("http", ["1.0", "1.1"])
+def test_events_pass_nginx_as_they_come(proxied: Proxied, http: str) -> None:
+    url = proxied(http=http)
+    with Stranger() as client, client.stream("GET", f"{url}/events") as response:
         first = next(response.iter_text())
     assert '"count": 1' in first
     assert '"count": 2' not in first
 
 
-def test_an_upload_passes_nginx(proxied: Callable[..., str]) -> None:
-    url = proxied()
-    with stranger() as client:
+@pytest.mark.parametrize("http", ["1.0", "1.1"])
+def test_an_upload_passes_nginx(proxied: Proxied, http: str) -> None:
+    url = proxied(http=http)
+    with Stranger() as client:
         answer = client.post(f"{url}/upload", content=b"x" * 3_000_000).json()
     assert answer["size"] == 3_000_000
 
@@ -147,6 +178,6 @@ def test_nginx_uses_a_connection_again(tool: Callable[[str], str], tmp_path: Pat
     ):
         ports = []
         for _ in range(3):
-            with stranger() as client:
+            with Stranger() as client:
                 ports.append(scope_seen(url, client)["client"])
     assert ports[0] == ports[1] == ports[2]

@@ -1,6 +1,7 @@
 """Twisted's own transports and ours, side by side: listen, connect a plain socket, look.
 
-`on_every_stack` runs a case on both, on both event loops, over TCP, IPv6 and Unix sockets.
+`on_every_stack` runs a case on both, on both event loops, over TCP, IPv6 and Unix sockets; and
+on ours behind a preamble of the PROXY protocol, which must make no difference.
 A reactor is made for each case and never installed; the peer's sockets are driven by the same
 loop, so that everything happens in one thread.
 """
@@ -23,9 +24,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
+from daphne_like.assembly import LoopClock
 from daphne_like.limits import Limits
 from daphne_like.process import new_loop
 from daphne_like.transport import endpoints
+from daphne_like.transport.proxied import Preambles
 
 PATIENCE = 10.0
 BUDGET = 64 * 1024
@@ -137,6 +140,20 @@ class Peer:
             pieces.append(piece)
         return b"".join(pieces)
 
+    def preamble(self) -> bytes:
+        """What a proxy would say that connects for this very socket."""
+        kind = {socket.AF_INET: "TCP4", socket.AF_INET6: "TCP6"}.get(self.socket.family)
+        if kind is None:
+            return b"PROXY UNKNOWN\r\n"
+        source, port = self.socket.getsockname()[:2]
+        destination, at = self.socket.getpeername()[:2]
+        return f"PROXY {kind} {source} {destination} {port} {at}\r\n".encode()
+
+    def no_delay(self) -> None:
+        """Send every segment by itself."""
+        if self.socket.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     def half_close(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
 
@@ -149,6 +166,30 @@ class Peer:
         self.socket.close()
 
 
+class Roll:
+    """The connections that wait for their preamble."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.clock = LoopClock(loop)
+        self.limits = _LIMITS
+        self.waiting: set[Any] = set()
+        self._changed = asyncio.Event()
+
+    def opened(self, connection: Any) -> None:
+        self.waiting.add(connection)
+        self._changed.set()
+
+    def closed(self, connection: Any) -> None:
+        self.waiting.remove(connection)
+        self._changed.set()
+
+    async def until(self, count: int) -> None:
+        """Wait until so many wait."""
+        while len(self.waiting) != count:
+            await self._changed.wait()
+            self._changed.clear()
+
+
 class Stack:
     """One way to listen on one kind of socket, and what went wrong meanwhile."""
 
@@ -158,8 +199,11 @@ class Stack:
         self.reactor = reactor
         self.loop = reactor._asyncioEventloop
         self.factory = Listener()
+        self.roll = Roll(self.loop)
         self.errors: list[BaseException] = []
         self.ports: list[Any] = []
+        self.introduces = True
+        """Whether a peer sends the preamble by itself, if there is to be one."""
         self._directory = directory
         self._peers: list[Peer] = []
         self._protocols: list[Any] = []
@@ -171,9 +215,9 @@ class Stack:
     async def listen(self) -> Any:
         """One more port for the factory."""
         path = str(self._directory / f"{len(self.ports)}.sock")
-        listening: Deferred[Any] = _ENDPOINTS[self.kind, self.family](self.reactor, path).listen(
-            self.factory
-        )
+        made = _ENDPOINTS[self.kind == "twisted", self.family]
+        asked = Preambles(self.roll) if self.kind == "proxied" else None
+        listening: Deferred[Any] = made(self.reactor, path, asked).listen(self.factory)
         port = await listening.asFuture(self.loop)
         self.ports.append(port)
         return port
@@ -207,6 +251,8 @@ class Stack:
         peer = Peer(self.family, narrow=narrow)
         self._peers.append(peer)
         await self.loop.sock_connect(peer.socket, address)
+        if self.kind == "proxied" and self.introduces:
+            await peer.send(peer.preamble())
         return peer
 
     async def quiet(self) -> None:
@@ -217,6 +263,11 @@ class Stack:
         protocol.transport.loseConnection()
         assert await peer.receive_all() == b""
         await protocol.until_lost()
+
+    async def turns(self, count: int) -> None:
+        """Let the loop look at its sockets `count` times."""
+        for _ in range(count):
+            await asyncio.sleep(0)
 
     def logged(self) -> list[type[BaseException]]:
         """The types of the errors that were logged; they are forgiven."""
@@ -242,14 +293,21 @@ class Stack:
 
 
 _LIMITS = Limits(write_budget=BUDGET)
-_ENDPOINTS: dict[tuple[str, int], Callable[[Any, str], Any]] = {
-    ("twisted", socket.AF_INET): lambda r, _: TCP4ServerEndpoint(r, 0, interface="127.0.0.1"),
-    ("twisted", socket.AF_INET6): lambda r, _: TCP6ServerEndpoint(r, 0, interface="::1"),
-    ("twisted", socket.AF_UNIX): UNIXServerEndpoint,
-    ("native", socket.AF_INET): lambda r, _: endpoints.tcp(r, "127.0.0.1", 0, _LIMITS),
-    ("native", socket.AF_INET6): lambda r, _: endpoints.tcp(r, "::1", 0, _LIMITS),
-    ("native", socket.AF_UNIX): lambda r, path: endpoints.unix(r, path, _LIMITS),
+_ENDPOINTS: dict[tuple[bool, int], Callable[[Any, str, Preambles | None], Any]] = {
+    (True, socket.AF_INET): lambda r, _, __: TCP4ServerEndpoint(r, 0, interface="127.0.0.1"),
+    (True, socket.AF_INET6): lambda r, _, __: TCP6ServerEndpoint(r, 0, interface="::1"),
+    (True, socket.AF_UNIX): lambda r, path, _: UNIXServerEndpoint(r, path),
+    (False, socket.AF_INET): lambda r, _, asked: endpoints.tcp(
+        r, "127.0.0.1", 0, _LIMITS, preambles=asked
+    ),
+    (False, socket.AF_INET6): lambda r, _, asked: endpoints.tcp(
+        r, "::1", 0, _LIMITS, preambles=asked
+    ),
+    (False, socket.AF_UNIX): lambda r, path, asked: endpoints.unix(
+        r, path, _LIMITS, preambles=asked
+    ),
 }
+"""By whether Twisted's own are asked for, and by family."""
 
 Case = Callable[[Stack], Awaitable[None]]
 
@@ -297,9 +355,20 @@ def _test_of(case: Case, kinds: list[str]) -> Any:
 
 def on_every_stack(case: Case) -> Any:
     """Make a test of `case` for each stack, loop and family of sockets."""
-    return _test_of(case, ["twisted", "native"])
+    return _test_of(case, ["twisted", "native", "proxied"])
 
 
 def on_our_stack(case: Case) -> Any:
     """The same where Twisted's stack does not keep what its interfaces promise."""
-    return _test_of(case, ["native"])
+    return _test_of(case, ["native", "proxied"])
+
+
+def on_our_proxied_stack(case: Case) -> Any:
+    """The same where the peers' preambles are what the case is about."""
+
+    async def whole(stack: Stack) -> None:
+        stack.introduces = False
+        await case(stack)
+
+    whole.__name__, whole.__doc__ = case.__name__, case.__doc__
+    return _test_of(whole, ["proxied"])

@@ -108,14 +108,3 @@ def test_several_sockets_at_once(loop: str, tmp_path: Path) -> None:
             assert len({str(address) for address in server.addresses}) == 5
             for index in range(5):
                 assert server.get(index=index).body == b"hello"
-
-
-def test_a_foreign_endpoint_goes_through_twisted() -> None:
-    with Serving("served:scope", "-e", "haproxy:tcp:0", port=False) as server:
-        with server.connect() as client:
-            client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 11 22\r\n")
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            answer = b""
-            while piece := client.recv(65536):
-                answer += piece
-        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

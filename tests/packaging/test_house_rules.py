@@ -42,7 +42,7 @@ def test_a_page_shows_python_only_from_examples(page: Path) -> None:
     for target in re.findall(r"\{literalinclude\}\s*(\S+)", text):
         example = (page.parent / target).resolve()
         assert example.is_file()
-        assert any(example.is_relative_to(CHECKOUT / home) for home in ("examples", "deploy"))
+        assert any(example.is_relative_to(CHECKOUT / place) for place in ("examples", "deploy"))
         assert is_run_by_a_test(example), f"no test names {example.name}"
 
 

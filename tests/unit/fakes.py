@@ -51,6 +51,7 @@ class House:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, call: Any = None, **options: Any) -> None:
         monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
+        self.preambles: list[tuple[Any, ...]] = []
         self.ports: list[Port] = []
         self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
@@ -64,11 +65,13 @@ class House:
         """As the reactor, whose timers come late."""
         asyncio.get_running_loop().call_later(delay + 0.001, call)
 
-    def _endpoint(self, kind: str, reactor: Any, *given: Any, **more: Any) -> House:
-        *address, limits = given
+    def _endpoint(
+        self, kind: str, reactor: Any, *given: Any, mode: int | None = None, **preambles: Any
+    ) -> House:
+        [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
-        assert isinstance(limits, Limits)
-        self.asked.append((kind, *address, *more.items()))
+        self.asked.append((kind, *given[:limits], *([] if mode is None else [("mode", mode)])))
+        self.preambles.append((*given[limits + 1 :], *preambles.values()))
         return self
 
     tcp = partialmethod(_endpoint, "tcp")

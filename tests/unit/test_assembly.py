@@ -39,39 +39,9 @@ async def hello(scope, receive, send) -> None:
     await sending(start(200, (b"content-length", b"5")), body(b"hello"))(scope, receive, send)
 
 
-async def shown(scope, receive, send) -> None:
-    text = f"{scope['client']} {scope['root_path']} {scope.get('state')}"
-    await sending(start(), body(text.encode()))(scope, receive, send)
-
-
 async def slow(scope, receive, send) -> None:
     await asyncio.sleep(1)
     await hello(scope, receive, send)
-
-
-@pytest.mark.parametrize(
-    ("options", "client"),
-    [
-        ({}, ("10.0.0.1", 1)),
-        ({"proxy_headers": False}, ("192.0.2.1", 50000)),
-        ({"forwarded_allow_ips": "192.0.2.2"}, ("192.0.2.1", 50000)),
-        ({"proxy_headers_host": "X-Real", "proxy_headers_port": "X-Port"}, ("10.0.0.2", 2)),
-    ],
-)
-def test_who_the_client_is_is_said_by_whom_the_operator_trusts(house, options, client):
-    said = b"X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Port: 1\r\n"
-    said += b"X-Real: 10.0.0.2\r\nX-Port: 2\r\n\r\n"
-    at = house(shown, **{"proxy_headers": True, "forwarded_allow_ips": "192.0.2.1", **options})
-    answer = serving(at, lambda at: at.get(GET[:-2] + said))
-    assert str(client) in answer
-
-
-def test_whom_to_trust_is_judged_whether_anybody_asks_or_not(house):
-    at = house(hello, forwarded_allow_ips="nobody")
-    serving(at)
-    [error] = at.failures
-    assert "--forwarded-allow-ips 'nobody'" in str(error)
-    assert at.ports == []
 
 
 def test_the_application_is_the_one_that_is_asked_for(house, tmp_path, monkeypatch):
@@ -257,7 +227,7 @@ def test_the_default_fields_are_there_once_and_the_operators_own_instead_of_ours
 
 def test_what_asks_for_another_way_needs_no_address(house):
     at = house(unix_socket="/x")
-    assert [text for text, _ in listening_on(at.config, at)] == ["/x"]
+    assert [text for text, _ in listening_on(at.config, at, "all", None)] == ["/x"]
 
 
 def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
@@ -269,10 +239,11 @@ def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
 
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):
     at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
-    named = [text for text, _ in listening_on(at.config, at)]
+    named = [text for text, _ in listening_on(at.config, at, "all", "some")]
     assert named == ["a:1", "b:2", "127.0.0.1:0", "/x", "descriptor 3"]
     own = [("tcp", "127.0.0.1", 0), ("unix", "/x"), ("inherited", 3)]
     assert at.asked == [("string", "a:1"), ("string", "b:2"), *own]
+    assert at.preambles == [("all", "some")] * 2 + [("some",)] * 3
     assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
     assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
     assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daphne_like.config import LEVELS, Config, addresses, admin_address, header, level
+from daphne_like.config import LEVELS, Config, addresses, admin_address, facts, header, level
 from daphne_like.errors import ConfigError
 
 
@@ -22,6 +22,11 @@ from daphne_like.errors import ConfigError
 )
 def test_an_address_is_listened_on_by_daphnes_rule(values, address) -> None:
     assert addresses(Config(**values)) == address
+
+
+def test_what_a_proxy_says_is_a_list_of_words() -> None:
+    assert facts(Config()) == ("for", "port", "proto")
+    assert facts(Config(forwarded_fields="For, proto ,HOST,")) == ("for", "proto", "host", "")
 
 
 def test_a_header_is_a_name_and_a_value() -> None:

@@ -184,8 +184,6 @@ def test_values_go_where_they_belong() -> None:
     [
         ({}, "No application: give it as module:attribute, or try --demo"),
         ({"application": "a:b", "demo": True}, "An application and --demo"),
-        ({"demo": True, "proxy_headers_host": "x"}, "--proxy-headers .* --proxy-headers-host"),
-        ({"demo": True, "proxy_headers_port": "x"}, "--proxy-headers .* --proxy-headers-port"),
         ({"demo": True, "port": 65536}, "--port 65536 is not between 0 and 65535"),
         ({"demo": True, "port": -1}, "--port -1 is not between"),
         ({"demo": True, "verbosity": 4}, "--verbosity 4 is not between -2 and 3"),
@@ -208,6 +206,48 @@ def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         configure(values)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"proxy_headers_host": "x"}, "--proxy-headers has to be passed for --proxy-headers-host"),
+        ({"proxy_headers_port": "x"}, "--proxy-headers has to be passed for --proxy-headers-port"),
+        ({"forwarded_style": "forwarded"}, "--proxy-headers has to be passed for --forwarded-st"),
+        ({"forwarded_fields": "for"}, "--proxy-headers has to be passed for --forwarded-fields"),
+        ({"proxy_protocol_allow_ips": "*"}, "--proxy-protocol has to be passed for --proxy-pro"),
+        (
+            {"proxy_headers": True, "proxy_headers_host": "a b"},
+            "--proxy-headers-host: .*is not a token",
+        ),
+        ({"proxy_headers": True, "proxy_headers_port": "\xe9"}, "--proxy-headers-port: .*cannot"),
+        (
+            {"proxy_headers": True, "proxy_headers_host": "x", "forwarded_style": "forwarded"},
+            "--proxy-headers-host is for --forwarded-style x-forwarded only",
+        ),
+        (
+            {"proxy_headers": True, "proxy_headers_port": "x", "forwarded_fields": "for"},
+            "--proxy-headers-port needs 'port' in --forwarded-fields",
+        ),
+        (
+            {"proxy_headers": True, "forwarded_fields": "for,,host"},
+            "--forwarded-fields '' is none of for, port, proto, host, prefix",
+        ),
+        ({"proxy_headers": True, "forwarded_fields": "by"}, "--forwarded-fields 'by' is none of"),
+        ({"proxy_headers": True, "forwarded_fields": "port"}, "'port' needs 'for'"),
+        (
+            {
+                "proxy_headers": True,
+                "forwarded_fields": "for,prefix",
+                "forwarded_style": "forwarded",
+            },
+            "'prefix': the header Forwarded does not say it",
+        ),
+    ],
+)
+def test_what_is_said_of_proxies_has_to_fit_together(values, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        configure({"demo": True, **values})
 
 
 @pytest.mark.parametrize("verbosity", [-2, 3])

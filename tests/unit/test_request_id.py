@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daphne_like.exchange import Address, Fields, Request, ResponseHead
-from daphne_like.forwarded import Trusted
 from daphne_like.request_id import identified, new_id
 from daphne_like.testing import FakeStream, RecordedExchange, RecordingOpen
+from daphne_like.trust import Trusted
 
 PROXY, STRANGER = ("127.0.0.1", 5000), ("203.0.113.9", 1)
 NAME = b"x-request-id"
@@ -26,7 +26,9 @@ class Door:
         self.made = 0
         self.supports = supports
         self.inside = RecordingOpen()
-        self.open = identified(self.inside, Trusted("127.0.0.1"), NAME, self._make)
+        self.open = identified(
+            self.inside, Trusted("127.0.0.1", "--forwarded-allow-ips"), NAME, self._make
+        )
 
     def _make(self) -> str:
         self.made += 1

@@ -55,6 +55,15 @@ def test_the_application_starts_then_ports_listen_and_it_ends_when_they_do_not(h
     assert caplog.messages == [f"Listening on http://127.0.0.1:{number}" for number in (0, 1)]
 
 
+def test_who_is_believed_is_logged_once_everything_listens(house, caplog):
+    caplog.set_level(logging.INFO)
+    serving(house(hello, proxy_protocol=True))
+    assert caplog.messages == [
+        "Listening on http://127.0.0.1:0",
+        "PROXY protocol: required from 127.0.0.1, ::1 and Unix sockets",
+    ]
+
+
 def test_an_idle_connection_is_closed_by_the_loops_clock(house):
     async def main(at: House) -> None:
         wire = at.connect()
@@ -87,7 +96,7 @@ def test_a_start_that_fails_says_why_and_what_was_open_is_closed(house, log, fau
 
 def test_a_fault_of_ours_is_logged_and_without_anybody_to_tell_the_reactor_stops(house, caplog):
     at, stops = house(hello), []
-    at.tcp, at.stop = lambda *_: 1 / 0, lambda: stops.append(len(caplog.records))
+    at.tcp, at.stop = lambda *_, **__: 1 / 0, lambda: stops.append(len(caplog.records))
     serving(at)
     [error] = at.failures
     at.service = ASGIService(at.config, at, application=hello)

@@ -15,10 +15,26 @@ from zope.interface.verify import verifyObject
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
 from daphne_like.transport import endpoints
-from daphne_like.transport.endpoints import NativeEndpoint, from_string, parse
+from daphne_like.transport.endpoints import NativeEndpoint, behind_proxy, from_string, parse
+from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import Listener
+from daphne_like.transport.stream import NativeTransport
 
 LIMITS = Limits(backlog=7, write_budget=1000)
+
+
+class Roll:
+    clock = Clock()
+    limits = LIMITS
+
+    def opened(self, connection: Any) -> None:
+        """Nobody connects."""
+
+    closed = opened
+
+
+OF_EVERYBODY = Preambles(Roll())
+OF_SOME = Preambles(Roll())
 
 
 @pytest.fixture
@@ -72,7 +88,7 @@ def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
     listening = endpoint.listen(factory)
     assert bound == [("tcp_listener", "127.0.0.1", 80, 7)]
     [port] = ports
-    assert port.arguments == ("a socket", factory, 7, 1000, "closed")
+    assert port.arguments == ("a socket", factory, 7, 1000, "closed", NativeTransport)
     got: list[Any] = []
     listening.addCallback(got.append)
     clock.advance(0)
@@ -143,15 +159,63 @@ def test_listening_can_be_cancelled(bound: list[Any], ports: list[Port], turns: 
 def test_strings_of_our_own_kinds_take_the_native_transport(
     bound: list[Any], ports: list[Port], text: str, expected: Any
 ) -> None:
-    endpoint: Any = from_string(Clock(), text, LIMITS)
-    assert isinstance(endpoint, NativeEndpoint)
-    endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
-    assert bound == [expected]
+    for before, asked, carry in (
+        ("", None, NativeTransport),
+        ("", OF_SOME, OF_SOME.carry),
+        ("haproxy:", None, OF_EVERYBODY.carry),
+        ("HAProxy:", OF_SOME, OF_EVERYBODY.carry),
+    ):
+        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked)
+        assert isinstance(endpoint, NativeEndpoint)
+        endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
+        assert bound.pop() == expected
+        assert ports.pop().arguments[-1] == carry
 
 
-def test_any_other_string_is_twisteds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (endpoints.tcp, ("127.0.0.1", 80)),
+        (endpoints.unix, ("/x",)),
+        (endpoints.inherited, (3,)),
+    ],
+)
+def test_connections_to_every_kind_begin_with_the_preambles_that_are_asked_for(
+    bound: list[Any], ports: list[Port], make: Any, place: tuple[Any, ...]
+) -> None:
+    make(Clock(), *place, LIMITS, preambles=OF_SOME).listen(Factory())
+    assert ports[0].arguments[-1] == OF_SOME.carry
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("ssl:443", None), ("haproxy:ssl:443", None), ("haproxy:ssl:443", OF_SOME)],
+)
+def test_any_other_string_is_twisteds(
+    monkeypatch: pytest.MonkeyPatch, text: str, asked: Preambles | None
+) -> None:
     monkeypatch.setattr(twisteds, "serverFromString", lambda *given: given)
-    assert from_string("reactor", "haproxy:tcp:80", LIMITS) == ("reactor", "haproxy:tcp:80")
+    assert from_string("reactor", text, LIMITS, OF_EVERYBODY, asked) == ("reactor", text)
+
+
+def test_what_twisted_listens_on_takes_no_preambles_of_ours() -> None:
+    with pytest.raises(ConfigError, match="'ssl:443': --proxy-protocol needs haproxy: in front"):
+        from_string(Clock(), "ssl:443", LIMITS, OF_EVERYBODY, OF_SOME)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("haproxy:tcp:80", (True, "tcp:80")),
+        ("HAProxy:tcp:80", (True, "tcp:80")),
+        ("haproxy", (True, "")),
+        ("tcp:80", (False, "tcp:80")),
+        ("unix:haproxy:", (False, "unix:haproxy:")),
+        ("", (False, "")),
+    ],
+)
+def test_a_string_says_whether_a_proxy_is_before_it(text: str, parts: Any) -> None:
+    assert behind_proxy(text) == parts
 
 
 def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +224,7 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(twisteds, "serverFromString", server_from_string)
     with pytest.raises(ConfigError, match="Bad endpoint 'bogus': Unknown endpoint type: 'bogus'"):
-        from_string(Clock(), "bogus", LIMITS)
+        from_string(Clock(), "bogus", LIMITS, OF_EVERYBODY)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +238,13 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
         ("unix:", "missing a required argument: 'address'"),
         ("unix:/x:mode=999", "'999' is not a number to base 8"),
         ("fd:x", "'x' is not a number"),
+        ("haproxy:tcp:abc", "'abc' is not a number to base 10"),
         ("ssl:443:privateKey=/nowhere.pem", "No such file"),
     ],
 )
 def test_a_string_that_names_no_endpoint_is_refused_with_its_fault(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        from_string(Clock(), text, LIMITS)
+        from_string(Clock(), text, LIMITS, OF_EVERYBODY)
     assert str(refusal.value).startswith(f"Bad endpoint {text!r}: ")
     assert reason in str(refusal.value)
 

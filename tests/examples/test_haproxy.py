@@ -1,0 +1,155 @@
+"""The configuration files of "Run behind haproxy", given to haproxy, with the server behind it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples.serving import DEPLOY, PATIENCE, Server, serving
+from tests.examples.strangers import CLAIMS, STRANGER, Stranger
+
+
+@contextmanager
+def haproxy(
+    program: str, example: str, upstream: str, place: Path, *, version: int = 2
+) -> Iterator[str]:
+    """Run haproxy with an example, whose upstream's address is replaced; give its own address.
+
+    It listens on a socket that the kernel has chosen a port for.
+    """
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    with listener:
+        text = (DEPLOY / "haproxy" / example).read_text()
+        for shown, meant in (
+            ("bind :80\n", f"bind fd@{listener.fileno()}\n"),
+            ("server one 127.0.0.1:8000 ", f"server one {upstream} "),
+        ):
+            assert shown in text
+            text = text.replace(shown, meant)
+        if version == 1:
+            text = text.replace(" send-proxy-v2 ", " send-proxy ")
+        (place / "haproxy.cfg").write_text(text)
+        command = [program, "-db", "-f", str(place / "haproxy.cfg")]
+        checked = subprocess.run(
+            [*command, "-c"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            pass_fds=[listener.fileno()],
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stderr
+        with (place / "haproxy.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, pass_fds=[listener.fileno()], stdout=log, stderr=log
+            )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+class Behind:
+    """A server with some options behind haproxy, over TCP or a Unix socket."""
+
+    def __init__(self, running: ExitStack, program: str, place: Path, unix: bool) -> None:
+        self._running = running
+        self._program = program
+        self._place = place
+        self.unix = unix
+        self.url = ""
+        self.server: Server
+
+    def start(self, example: str, *options: str, version: int = 2) -> str:
+        place = self._place
+        where = ("-u", str(place / "http.sock")) if self.unix else ("-p", "0")
+        self.server = self._running.enter_context(
+            serving("--demo", *where, *options, directory=place, place=place)
+        )
+        upstream = self.server.address.removeprefix("http://").replace("unix:", "unix@")
+        proxy = haproxy(self._program, example, upstream, place, version=version)
+        self.url = self._running.enter_context(proxy)
+        return self.url
+
+    def scope(self, client: Stranger, **headers: str) -> dict[str, Any]:
+        return client.get(f"{self.url}/scope", headers=headers).raise_for_status().json()
+
+
+@pytest.fixture(params=["TCP", "Unix"])
+def behind(
+    request: pytest.FixtureRequest, tool: Callable[[str], str], tmp_path: Path
+) -> Iterator[Behind]:
+    with ExitStack() as running:
+        at = Behind(running, tool("haproxy"), tmp_path, request.param == "Unix")
+        yield at
+        assert "Closed a connection" not in at.server.log
+        assert "Refused" not in at.server.log
+
+
+def said(seen: dict[str, Any]) -> dict[str, str]:
+    """What the application could take for the words of a proxy."""
+    words = ("x-", "forwarded", "daphne")
+    return {name: value for name, value in seen["headers"] if name.startswith(words)}
+
+
+def test_haproxy_tells_of_its_client_in_headers(behind: Behind) -> None:
+    behind.start("http.cfg", "--proxy-headers")
+    with Stranger() as client:
+        seen = behind.scope(client, Host="mysite.example")
+        assert seen["client"] == [STRANGER, client.port]
+    assert seen["scheme"] == "http"
+    assert ["host", "mysite.example"] in seen["headers"]
+
+
+def test_what_a_client_claims_by_itself_is_not_believed(behind: Behind) -> None:
+    behind.start("http.cfg", "--proxy-headers")
+    with Stranger() as client:
+        seen = behind.scope(client, **CLAIMS)
+        port = client.port
+    assert seen["client"] == [STRANGER, port]
+    assert (seen["scheme"], seen["root_path"]) == ("http", "")
+    told = {"x-forwarded-for": STRANGER, "x-forwarded-port": str(port)}
+    assert said(seen) == {**told, "x-forwarded-proto": "http", "x-forwarded-user": "root"}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_haproxy_tells_of_its_client_by_the_proxy_protocol(behind: Behind, version: int) -> None:
+    url = behind.start("tcp.cfg", "--proxy-protocol", version=version)
+    with Stranger() as client:
+        seen = behind.scope(client)
+        assert seen["client"] == [STRANGER, client.port]
+        host, _, port = url.removeprefix("http://").partition(":")
+        assert seen["server"] == [host, int(port)]
+        assert behind.scope(client)["client"] == [STRANGER, client.port]
+    behind.server.wait_for(f"{STRANGER}:{client.port} - - ")
+
+
+@pytest.mark.parametrize("headers", [(), ("--proxy-headers",)])
+def test_behind_the_proxy_protocol_a_client_speaks_for_itself(
+    behind: Behind, headers: tuple[str, ...]
+) -> None:
+    behind.start("tcp.cfg", "--proxy-protocol", *headers)
+    with Stranger() as client:
+        seen = behind.scope(client, **CLAIMS)
+        assert (seen["client"], seen["scheme"]) == ([STRANGER, client.port], "http")
+    assert said(seen) == ({} if headers else {name.lower(): v for name, v in CLAIMS.items()})
+
+
+@pytest.mark.parametrize("example", ["http.cfg", "tcp.cfg"])
+def test_an_upload_and_events_pass_haproxy(behind: Behind, example: str) -> None:
+    option = {"http.cfg": "--proxy-headers", "tcp.cfg": "--proxy-protocol"}[example]
+    url = behind.start(example, option)
+    with Stranger() as client:
+        answer = client.post(f"{url}/upload", content=b"x" * 3_000_000).json()
+        assert answer["size"] == 3_000_000
+        with client.stream("GET", f"{url}/events") as response:
+            first = next(response.iter_text())
+    assert '"count": 1' in first
+    assert '"count": 2' not in first
