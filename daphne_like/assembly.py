@@ -11,12 +11,14 @@ import logging
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 
 from daphne_like import config as configuration
+from daphne_like import health
 from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
 from daphne_like.access_format import compiled, daphne_in_colour
 from daphne_like.admission import admitted
@@ -24,12 +26,13 @@ from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
 from daphne_like.exchange import Address, Open
-from daphne_like.limits import Tally
+from daphne_like.limits import Limits, Tally
 from daphne_like.logs import wants_colour
 from daphne_like.proxies import Proxies
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.transport.proxied import Preambles
+from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
@@ -69,6 +72,7 @@ class HTTPFactory(Factory):
             if told := self._tally.count():
                 _logger.warning("Closed %d connections of clients that have %d already", told, most)
             return None
+        self.shared.accepted += 1
         return HTTP1Connection(self.shared)
 
     def _connections_of(self, client: Address | None) -> int:
@@ -91,14 +95,29 @@ async def rehearse(config: Config, reactor: Any) -> None:
     call, loop = application_of(config), asyncio.get_running_loop()
     application = Application(call, config.limits, loop, root_path=config.root_path)
     proxies = Proxies(config)
-    open = proxies.before(opened_by(config, application, retire=lambda: None))
-    shared = Shared(open, LoopClock(loop), config.limits, default_fields(config))
+    shared = shared_for(config, application, proxies, retire=lambda: None)
     listening_on(config, reactor, *proxies.preambles(shared))
+
+
+def shared_for(
+    config: Config, application: Application, proxies: Proxies, retire: Callable[[], None]
+) -> Shared:
+    """What all connections of clients share, to serve `application`."""
+    limits = config.limits
+    room = replace(limits, connections=limits.connections or room_for_connections())
+    clock = LoopClock(application.loop)
+    shared = Shared(application.open, clock, room, default_fields(config))
+    open = proxies.before(opened_by(config, application, shared, retire))
+    if config.health_path is not None:
+        open = health.checked(open, config.health_path, shared)
+    shared.open = open
+    return shared
 
 
 def opened_by(
     config: Config,
     application: Application,
+    shared: Shared,
     retire: Callable[[], None],
     randint: Callable[[int, int], int] = random.randint,
 ) -> Open:
@@ -112,7 +131,7 @@ def opened_by(
         open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
     most = limits.concurrency
     if most:
-        open = admitted(open, application.live, most, application.now)
+        open = admitted(open, application.live, most, application.now, shared.refusals)
     return open
 
 
@@ -167,6 +186,17 @@ def listening_on(
         endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
         found.append((f"descriptor {fileno}", endpoint))
     return found
+
+
+_OURS_ALONE = 0o600
+
+
+def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamServerEndpoint:
+    """Where the admin listener listens."""
+    host, port = address
+    if port is None:
+        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE)
+    return endpoints.tcp(reactor, host, port, limits)
 
 
 def describe(host: Any) -> str:

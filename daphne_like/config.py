@@ -6,11 +6,12 @@ table of ``options`` is made from both. This module must not know how a value is
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from daphne_like.errors import ConfigError
-from daphne_like.exchange import Field
+from daphne_like.exchange import Address, Field
 from daphne_like.headers import BadField, response_head
 from daphne_like.limits import Limits
 
@@ -19,7 +20,9 @@ LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 FACTS = ("for", "port", "proto", "host", "prefix")
 """What proxy headers can say."""
 
-GROUPS = ("Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Limits")
+GROUPS = (
+    "Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Health", "Limits",
+)  # fmt: skip
 
 
 def header(text: str) -> Field:
@@ -59,6 +62,22 @@ def sendable(what: str, name: str, value: str) -> Field:
     except BadField as error:
         raise ConfigError(f"{what}: {error}.") from None
     return field
+
+
+def admin_address(text: str) -> Address:
+    """A place to listen on from ``host:port``, ``[::1]:9000`` or ``unix:/path``.
+
+    Raises :class:`ConfigError` for anything else.
+    """
+    kind, _, path = text.partition(":")
+    if kind == "unix" and path:
+        return path, None
+    found = re.fullmatch(r"(\[[^]]+\]|[^]\[:]+):(\d{1,5})", text)
+    if found is None or int(found[2]) > 65535:
+        raise ConfigError(
+            f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
+        )
+    return found[1], int(found[2])
 
 
 def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
@@ -263,6 +282,20 @@ class Config:
         "--request-id",
         group="Logging",
         help="Give each request an id, in this header, both ways, and in logs: X-Request-ID.",
+    )
+    health_path: str | None = _option(
+        None,
+        "--health-path",
+        group="Health",
+        help="The path that the server answers by itself: 200 while it serves, 503 while it stops.",
+    )
+    admin_bind: tuple[str, int | None] | None = _option(
+        None,
+        "--admin-bind",
+        group="Health",
+        help="A place for /livez, /readyz, /metrics and /connections, and nothing else: host:port, "
+        "[::1]:9000, or unix:/path, which is for this user alone.",
+        type=admin_address,
     )
     limits: Limits = field(default_factory=Limits)
 

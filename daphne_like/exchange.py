@@ -238,6 +238,35 @@ class Exchange(Protocol):
     def drain(self) -> None:
         """The server is stopping: finish soon."""
 
+    def progress(self) -> Progress | None:
+        """How far it is, for who looks on; ``None`` where there is nothing to tell."""
+
+
+class Progress(NamedTuple):
+    """How far a live exchange is: for an operator who looks on.
+
+    ``age`` is in seconds, ``None`` where nobody has looked at the clock when it began.
+    ``state`` is a word for how far the response is.
+    """
+
+    request: Request
+    age: float | None
+    state: str
+
+
+class Snapshot(NamedTuple):
+    """A connection at one moment, for an operator who looks on.
+
+    ``opened`` is a time of the server's clock; ``requests`` are the current ones too. ``state``
+    is ``"preamble"`` while a proxy has to say for whom it comes, ``"idle"``, ``"head"`` while a
+    request comes in, ``"request"`` while one is served, or ``"ending"``.
+    """
+
+    opened: float
+    requests: int
+    state: str
+    current: tuple[Progress, ...]
+
 
 Open = Callable[[Request, Stream], Exchange]
 """How a wire hands a request over; observers wrap it."""

@@ -176,6 +176,13 @@ class Limits:
     shutdown_timeout: float = _limit(
         10.0, "seconds", "The application's lifespan shutdown may take.", "--shutdown-timeout"
     )
+    watchdog: float = _limit(
+        1.0,
+        "seconds",
+        "The event loop may be blocked, by an application that waits without await, until the log "
+        "tells where it is. 0 for no watchdog.",
+        "--watchdog",
+    )
     backlog: int = _limit(
         2048, "connections", "The kernel holds while none is accepted.", "--backlog"
     )

@@ -176,6 +176,8 @@ def _check(config: Config) -> None:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
     if config.verbosity not in LEVELS.values():
         raise ConfigError(f"--verbosity {config.verbosity} is not between -2 and 3.")
+    if config.health_path is not None:
+        _check_path("--health-path", config.health_path)
     sendable("--server-name", "server", config.server_name)
     if config.request_id is not None:
         _check_request_id(config.request_id)
@@ -233,6 +235,12 @@ def _check_host(host: str) -> None:
     with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
     if with_port:
         raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
+
+
+def _check_path(flag: str, path: str) -> None:
+    """A path as it stands in a request line, so that it can be compared as it comes."""
+    if not re.fullmatch(r"/[!\"$->@-~]*", path):
+        raise ConfigError(f"{flag} {path!r}: write a path as clients send it, /health for example.")
 
 
 def _check_limits(limits: Limits) -> None:

@@ -10,9 +10,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -23,19 +22,21 @@ from daphne_like.asgi.application import Application, ASGIApplication, counted, 
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
     HTTPFactory,
-    LoopClock,
     access_log,
     application_of,
-    default_fields,
     describe,
     listening_on,
-    opened_by,
+    shared_for,
 )
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
+from daphne_like.health import Stage
 from daphne_like.proxies import Proxies
-from daphne_like.transport.sockets import room_for_connections
+from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
+
+if TYPE_CHECKING:
+    from daphne_like.admin import Admin
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -70,18 +71,21 @@ class ASGIService(Service):
         self._given = application
         self._failed = failed or self._log_and_stop
         self._way_out = way_out
+        self._stage = Stage.STARTING
         self._ports: list[IListeningPort] = []
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
         self._shared: Shared | None = None
         self._access_log: AccessLog | None = None
+        self._watchdog: Watchdog | None = None
+        self._admin: Admin | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     # --- Start ----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Load and start the application, then listen.
+        """Load the application, answer probes, start it, then listen.
 
         Raises :class:`DaphneLikeError` where something of it cannot be done.
         """
@@ -93,16 +97,31 @@ class ASGIService(Service):
             call, limits, loop, root_path=config.root_path, now=time.perf_counter
         )
         proxies = Proxies(config)
-        open = proxies.before(opened_by(config, application, self._retire))
+        shared = shared_for(config, application, proxies, self._retire)
+        shared.crowded = self._crowded
+        if limits.watchdog:
+            self._watchdog = Watchdog(shared.clock, limits.watchdog)
+        await self._administer(application, shared)
         lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
         self._application = application
         self._observe(application)
-        limits = replace(limits, connections=limits.connections or room_for_connections())
-        self._shared = Shared(open, LoopClock(loop), limits, default_fields(config))
-        self._shared.crowded = self._crowded
-        await self._listen(HTTPFactory(self._shared), proxies)
+        self._shared = shared
+        if self._watchdog is not None:
+            self._watchdog.start()
+        await self._listen(HTTPFactory(shared), proxies)
+        self._stage = Stage.READY
+
+    async def _administer(self, application: Application, shared: Shared) -> None:
+        address = self._config.admin_bind
+        if address is None:
+            return
+        from daphne_like.admin import Admin  # Most do without, and without what it loads.
+
+        sources = application, shared, self._watchdog
+        self._admin = Admin(address, self._reactor, lambda: self._stage, *sources)
+        await self._admin.listen()
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
@@ -137,11 +156,17 @@ class ASGIService(Service):
 
     async def stop(self) -> None:
         """Close the listeners, let requests finish, end the application's lifespan."""
+        self._stage = Stage.DRAINING
         await self._stop_listening()
         if self._shared is not None and self._application is not None:
             await self._drain(self._shared, self._application)
+        self._stage = Stage.STOPPED
         if self._lifespan is not None:
             await self._lifespan.shutdown()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     async def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
@@ -222,6 +247,7 @@ class ASGIService(Service):
             self._start_failed(StartupError(f"The server did not start: {error!r}."))
 
     def _start_failed(self, error: DaphneLikeError) -> None:
+        self._stage = Stage.FAILED
         if self.running:  # Otherwise it is being stopped anyway.
             self._failed(error)
 
@@ -242,8 +268,16 @@ class ASGIService(Service):
         except Exception:
             _logger.exception("The server did not stop cleanly:")
         finally:
-            if self._access_log is not None:
-                self._access_log.close()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """What is left when a stop is over, or was cut short."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self._admin is not None:
+            self._admin.abort()
+        if self._access_log is not None:
+            self._access_log.close()
 
     @property
     def ports(self) -> list[IListeningPort]:

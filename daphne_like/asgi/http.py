@@ -18,7 +18,7 @@ from daphne_like.asgi.http_send import SendSide
 from daphne_like.asgi.scope import http_scope
 from daphne_like.asgi.waiting import Waiters
 from daphne_like.errors import is_disconnect
-from daphne_like.exchange import Fields, Record, Request, ResponseHead, Stream
+from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
 
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
@@ -81,6 +81,12 @@ class HTTPExchange(SendSide):
 
     def drain(self) -> None:
         """The server stops: an HTTP exchange just finishes."""
+
+    def progress(self) -> Progress:
+        """How far the response is, in the words of `State`, or ``"waiting"`` for its head."""
+        age = self._application.now() - self._started if self._started else None
+        state = "waiting" if self._state is _IDLE else self._state.value.lower()
+        return Progress(self.request, age, state)
 
     # --- The task ---------------------------------------------------------------------------
 

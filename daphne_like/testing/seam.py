@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from daphne_like.exchange import Fields, Request, ResponseHead, Stream
+from daphne_like.exchange import Fields, Progress, Request, ResponseHead, Stream
 from daphne_like.headers import response_head
 
 
@@ -181,6 +181,9 @@ class RecordedExchange:
 
     def drain(self) -> None:
         self._note("drain")
+
+    def progress(self) -> Progress:
+        return Progress(self.request, None, self.over or "open")
 
     def _note(self, event: str) -> None:
         if self.over:

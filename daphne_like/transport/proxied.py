@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
 
+from daphne_like.exchange import Snapshot
 from daphne_like.limits import Clock, Deadline, Limits, Tally
 from daphne_like.transport.preamble import BadPreamble, Preamble, preamble
 from daphne_like.transport.stream import NativeTransport, twisted_address
@@ -27,7 +28,7 @@ _LINES = 20
 class Roll(Protocol):
     """Where every open connection is entered: it counts them, and ends them.
 
-    Of a connection it uses ``client``, ``drain()`` and ``cut(reason)``.
+    Of a connection it uses ``client``, ``drain()``, ``cut(reason)`` and ``snapshot()``.
     """
 
     clock: Clock
@@ -92,11 +93,16 @@ class ProxiedTransport(NativeTransport):
         """Close at once."""
         self._end()
 
+    def snapshot(self) -> Snapshot:
+        """There is nothing to tell yet."""
+        return Snapshot(self._opened, 0, "preamble", ())
+
     def _begin(self) -> None:
         roll = self._preambles.roll
         if self._preambles.required(self._peer):
             self._waiting = Deadline(roll.clock, self._too_late)
             self._waiting.set(roll.limits.head_timeout)
+            self._opened = roll.clock.seconds()
             roll.opened(self)
         else:
             super()._begin()

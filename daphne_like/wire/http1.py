@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Request
+from daphne_like.exchange import Exchange, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
@@ -305,6 +305,13 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         elif self._phase is _HEAD and not self._head_begun:
             self._close()
 
+    def snapshot(self) -> Snapshot:
+        exchange = self._exchange
+        progress = None if exchange is None else exchange.progress()
+        state = "request" if exchange else "head" if self._head_begun else _DOING[self._phase]
+        served = self._shared.limits.connection_requests - self._left
+        return Snapshot(self._opened, served, state, () if progress is None else (progress,))
+
     # --- Twisted ------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
@@ -321,6 +328,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
             self._write_file = transport.send_file
         self._unsent = getattr(transport, "unsent", _nobody_knows)
         transport.registerProducer(self, True)
+        self._opened = self._shared.clock.seconds()
         self._shared.opened(self)
         self._deadline.set(self._shared.limits.head_timeout)
 
@@ -376,6 +384,9 @@ def _nobody_knows() -> int:
 
 _PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""
+
+_DOING = {_HEAD: "idle", _AHEAD: "idle", _COUNTED: "ending", _CHUNKED: "ending", _DROPPED: "ending"}
+"""What a connection without an exchange does, by its phase."""
 
 _READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
     _HEAD: HTTP1Connection._read_head,

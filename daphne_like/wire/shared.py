@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, printable
+from daphne_like.exchange import Address, Field, Open, Snapshot, printable
 from daphne_like.headers import DEFAULTABLE
 from daphne_like.limits import Clock, Limits, Tally
 
@@ -25,9 +25,12 @@ _logger = logging.getLogger("daphne_like.http")
 _LINES = 20
 """Refusals that are logged one by one in a while; of a flood, only how many there were."""
 
+_REASONS = 64
+"""Kinds of refusals that are counted apart; there are fewer, as long as nobody makes one up."""
+
 
 class Drainable(Protocol):
-    """A connection as the server sees it: where it comes from, and how it stops."""
+    """A connection as the server sees it: where it comes from, what it does, how it stops."""
 
     client: Address | None
 
@@ -36,6 +39,9 @@ class Drainable(Protocol):
 
     def cut(self, reason: str) -> None:
         """Close at once; the exchanges that it carries are told the reason."""
+
+    def snapshot(self) -> Snapshot:
+        """What it does now."""
 
 
 class DefaultFields:
@@ -82,9 +88,10 @@ def _lines(fields: Iterable[Field]) -> bytes:
 class Shared:
     """One object for all connections of a server; each connection keeps a reference.
 
-    ``clients`` counts the connections from each address. ``crowded`` is called with ``True``
-    when there are as many connections as there may be, and with ``False`` when there is room
-    again. ``refusals`` counts the requests that no application saw, by status and reason.
+    ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
+    address now. ``crowded`` is called with ``True`` when there are as many connections as there
+    may be, and with ``False`` when there is room again. ``refusals`` counts the requests that no
+    application saw, by status and reason.
     """
 
     def __init__(
@@ -99,6 +106,7 @@ class Shared:
         self.limits = limits
         self.defaults = defaults
         self.connections: set[Drainable] = set()
+        self.accepted = 0
         self.clients: Counter[str] = Counter()
         self.refusals: Counter[tuple[int, str]] = Counter()
         self._tally = Tally(clock.seconds, most=_LINES)
@@ -129,7 +137,9 @@ class Shared:
 
         That a client has `left` in the middle of its request is an everyday thing.
         """
-        self.refusals[fault.status, fault.reason] += 1
+        kind = fault.status, fault.reason
+        known = kind in self.refusals or len(self.refusals) < _REASONS
+        self.refusals[kind if known else (fault.status, "other")] += 1
         told = self._tally.count()
         if not told:
             return

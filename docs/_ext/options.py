@@ -2,7 +2,7 @@
 
 A page asks for one with a line that reads `<!-- options -->` or `<!-- limits -->`, for example.
 This file knows how a row looks; what the rows say is in `daphne_like.config`,
-`daphne_like.limits` and `daphne_like.access_format` only.
+`daphne_like.limits`, `daphne_like.metrics` and `daphne_like.access_format` only.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from daphne_like.access_format import BRACED, FORMATS, KEYS, LETTERS
 from daphne_like.environment import variable
 from daphne_like.limits import Limits
+from daphne_like.metrics import METRICS
 from daphne_like.options import OPTIONS, Option
 
 if TYPE_CHECKING:
@@ -101,6 +102,22 @@ def limits() -> Iterator[str]:
     )
 
 
+def metrics() -> Iterator[str]:
+    """Yield the lines of the table of metrics."""
+    yield from table(
+        ("Metric", "Kind", "Labels", "What it measures"),
+        (
+            (
+                code(metric.name),
+                metric.kind,
+                ", ".join(map(code, metric.labels)),
+                prose(metric.help),
+            )
+            for metric, _ in METRICS
+        ),
+    )
+
+
 def atoms(head: str, of: Mapping[str, Atom], written: str) -> Iterator[str]:
     """Yield the lines of a table of things that an access line can say."""
     rows = ((code(written.format(name)), atom.meaning) for name, atom in of.items())
@@ -131,6 +148,7 @@ TABLES: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
         "<!-- braced -->": braced,
         "<!-- keys -->": partial(atoms, "Key", KEYS, "{}"),
     },
+    "reference/metrics": {"<!-- metrics -->": metrics},
 }
 """For each page, the lines it marks places with and what is written there."""
 

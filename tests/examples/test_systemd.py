@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.examples.serving import EXAMPLES, PATIENCE, serving
+from tests.examples.serving import DEPLOY, EXAMPLES, PATIENCE, serving
 
-UNITS = EXAMPLES / "systemd"
+UNITS = DEPLOY / "systemd"
 PROGRAM = "/srv/mysite/.venv/bin/daphne-like"
 FRAMEWORKS = EXAMPLES / "frameworks"
 

@@ -15,6 +15,7 @@ from twisted.internet.error import ReactorNotRunning
 from daphne_like import assembly
 from daphne_like.assembly import LoopClock
 from daphne_like.errors import DaphneLikeError
+from daphne_like.limits import Limits
 from daphne_like.options import configure
 from daphne_like.server import ASGIService
 from daphne_like.testing import MemoryWire
@@ -52,9 +53,11 @@ class House:
         self.asked: list[tuple[Any, ...]] = []
         self.preambles: list[tuple[Any, ...]] = []
         self.ports: list[Port] = []
+        self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
         self.failures: list[DaphneLikeError] = []
-        self.config = configure({"demo": True, "verbosity": 0, "lifespan": "off", **options})
+        quiet = {"demo": True, "verbosity": 0, "lifespan": "off", "watchdog": 0.0}
+        self.config = configure({**quiet, **options})
         failed = self.failures.append
         self.service = ASGIService(self.config, self, application=call, failed=failed, way_out="!")
 
@@ -62,10 +65,12 @@ class House:
         """As the reactor, whose timers come late."""
         asyncio.get_running_loop().call_later(delay + 0.001, call)
 
-    def _endpoint(self, kind: str, reactor: Any, *given: Any, **preambles: Any) -> House:
-        limits = given.index(self.config.limits)
+    def _endpoint(
+        self, kind: str, reactor: Any, *given: Any, mode: int | None = None, **preambles: Any
+    ) -> House:
+        [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
-        self.asked.append((kind, *given[:limits]))
+        self.asked.append((kind, *given[:limits], *([] if mode is None else [("mode", mode)])))
         self.preambles.append((*given[limits + 1 :], *preambles.values()))
         return self
 
@@ -75,13 +80,18 @@ class House:
     from_string = partialmethod(_endpoint, "string")
 
     def listen(self, factory: Any) -> Deferred[Any]:
-        self.factory = factory
+        self.factories.append(factory)
         self.ports.append(Port(len(self.ports)))
         return self.listening(self.ports[-1])
 
-    def connect(self, data: bytes = GET, *, reading: bool = True) -> MemoryWire:
+    @property
+    def factory(self) -> Any:
+        """What serves on the last of the ports."""
+        return self.factories[-1]
+
+    def connect(self, data: bytes = GET, *, reading: bool = True, index: int = -1) -> MemoryWire:
         clock = LoopClock(asyncio.get_running_loop())
-        wire = MemoryWire(self.factory.buildProtocol(None), clock)
+        wire = MemoryWire(self.factories[index].buildProtocol(None), clock)
         if not reading:
             wire.stop_reading()
         wire.send(data)

@@ -14,6 +14,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from daphne_like.assembly import (
     LoopClock,
+    admin_endpoint,
     default_fields,
     describe,
     listening_on,
@@ -185,6 +186,17 @@ def test_more_requests_than_may_run_are_answered_503(house, caplog):
     assert caplog.messages == ["Answered 503 to 1, with 2 requests running"]
 
 
+@pytest.mark.parametrize("options", [{}, {"proxy_headers": True}])
+def test_the_health_path_is_answered_in_front_of_everything_else(house, capsys, options):
+    async def main(at: House) -> list[bytes]:
+        asked = [GET, GET.replace(b"/p", b"/up")]
+        return [bytes(at.connect(data).received[9:12]) for data in asked]
+
+    at = house(slow, concurrency=1, verbosity=1, health_path="/up", **options)
+    assert serving(at, main) == [b"", b"200"]
+    assert capsys.readouterr().out.count("GET") == 1
+
+
 def test_one_client_has_so_many_connections_and_no_more(house, caplog):
     async def main(at: House) -> None:
         clock = LoopClock(asyncio.get_running_loop())
@@ -218,6 +230,13 @@ def test_what_asks_for_another_way_needs_no_address(house):
     assert [text for text, _ in listening_on(at.config, at, "all", None)] == ["/x"]
 
 
+def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
+    at = house()
+    for address in (("::1", 9000), ("/x", None)):
+        assert admin_endpoint(address, at, at.config.limits) is at
+    assert at.asked == [("tcp", "::1", 9000), ("unix", "/x", ("mode", 0o600))]
+
+
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):
     at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
     named = [text for text, _ in listening_on(at.config, at, "all", "some")]
@@ -234,7 +253,8 @@ def test_a_process_that_has_served_enough_is_told_so(house):
     config = house(max_requests=3, max_requests_jitter=2).config
     application, told = SimpleNamespace(open=RecordingOpen()), list[int]()
     retire = lambda: told.append(len(application.open.exchanges))  # noqa: E731
-    open = opened_by(config, application, retire, lambda least, most: least + most)
+    shared = SimpleNamespace()
+    open = opened_by(config, application, shared, retire, lambda least, most: least + most)
     for _ in range(9):
         open(request(), FakeStream())
     assert told == [4], "before the fifth is served"

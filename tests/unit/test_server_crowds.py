@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 
-from daphne_like import server
+from daphne_like import assembly, server
 from tests.unit.asgi.fakes import body, sending, start, turn
 from tests.unit.fakes import GET, House, Port, serving
 
@@ -44,7 +44,7 @@ def test_while_there_are_too_many_connections_no_port_accepts(
         wires[0].vanish()
         assert [port.paused for port in at.ports] == [False, False]
 
-    monkeypatch.setattr(server, "room_for_connections", lambda: files)
+    monkeypatch.setattr(assembly, "room_for_connections", lambda: files)
     serving(house(hello, endpoints=("tcp:0", "tcp:1"), connections=given), main)
     assert caplog.messages == ["2 connections: more have to wait"]
 

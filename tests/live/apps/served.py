@@ -72,6 +72,13 @@ async def loop(scope: Any, receive: Any, send: Any) -> None:
     await send_text(send, type(asyncio.get_running_loop()).__module__)
 
 
+async def blocking(scope: Any, receive: Any, send: Any) -> None:
+    """Waits without await, for as many seconds as the path says."""
+    assert scope["type"] == "http"
+    time.sleep(float(scope["path"][1:]))  # noqa: ASYNC251 - it is what is wrong with it
+    await send_text(send, "done")
+
+
 async def forever(scope: Any, receive: Any, send: Any) -> None:
     """Begins to answer, and never ends; says how it was ended."""
     assert scope["type"] == "http"

@@ -179,6 +179,12 @@ class TestRecordedExchange:
             with pytest.raises(SeamBroken):
                 late()
 
+    def test_it_tells_how_far_it_is(self) -> None:
+        exchange, _ = opened()
+        assert exchange.progress() == (exchange.request, None, "open")
+        exchange.answer()
+        assert exchange.progress().state == "answered"
+
     def test_a_body_ends_once_and_has_no_empty_pieces(self) -> None:
         exchange, _ = opened()
         with pytest.raises(SeamBroken, match="an empty piece"):

@@ -97,6 +97,12 @@ def test_what_follows_the_preamble_is_handed_on(loop: Loop) -> None:
     assert protocol.events == ["made", "data b'GET'"]
 
 
+def test_who_looks_on_sees_that_it_is_waited_for(loop: Loop) -> None:
+    at = Arrival(loop, Notes())
+    at.roll.clock.advance(3)
+    assert at.transport.snapshot() == (0.0, 0, "preamble", ())
+
+
 def test_a_protocol_is_on_the_roll_before_its_connection_waits_no_more(loop: Loop) -> None:
     """Otherwise a server that is full would seem to have room for a moment."""
     protocol = Notes()

@@ -8,6 +8,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
 from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Snapshot
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
 from daphne_like.wire.shared import DefaultFields, Shared, address_of, peer_name
@@ -31,6 +32,9 @@ class FakeConnection:
     def cut(self, reason: str) -> None:
         self.told.append(reason)
         self.shared.closed(self)
+
+    def snapshot(self) -> Snapshot:
+        raise NotImplementedError
 
 
 def shared() -> Shared:
@@ -64,6 +68,17 @@ class TestRefusals:
         said = "Refused a request from a Unix socket: 414 long, and 10 others before"
         assert caplog.messages[20:] == [said]
         assert at.refusals == {(400, "no Host"): 30, (414, "long"): 1}
+
+    def test_reasons_without_end_are_counted_as_one(self) -> None:
+        at = shared()
+        for number in range(1000):
+            at.refused(None, RemoteFault(400, f"reason {number}"), left=False)
+        at.refused(None, RemoteFault(400, "reason 0"), left=False)
+        at.refused(None, RemoteFault(408, "slow"), left=False)
+        assert at.refusals[400, "reason 0"] == 2
+        assert at.refusals[400, "other"] == 1000 - 64
+        assert at.refusals[408, "other"] == 1
+        assert len(at.refusals) == 64 + 2
 
 
 class TestDefaultFields:

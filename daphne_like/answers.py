@@ -1,0 +1,52 @@
+"""Answers of the server's own: whole, at once, and no application hears of the request.
+
+This module must not know why a request is answered so, nor how a response is spelt.
+"""
+
+from __future__ import annotations
+
+from daphne_like.exchange import Exchange, Fields, Progress, Request, ResponseHead, Stream
+
+
+class _Answered:
+    """The exchange of a request that was answered before there was one: nothing follows."""
+
+    def body_received(self, data: bytes) -> None:
+        """The stream has parted from us."""
+
+    def body_ended(self) -> None:
+        """The stream has parted from us."""
+
+    def drained(self) -> None:
+        """The stream has parted from us."""
+
+    def timed_out(self) -> None:
+        """The stream has parted from us."""
+
+    def drain(self) -> None:
+        """The stream has parted from us."""
+
+    def disconnected(self, reason: str) -> None:
+        """The stream has parted from us."""
+
+    def progress(self) -> Progress | None:
+        """There is none."""
+
+
+_ANSWERED: Exchange = _Answered()
+
+
+def answer(
+    request: Request,
+    stream: Stream,
+    status: int,
+    body: bytes,
+    *fields: tuple[bytes, bytes],
+    content_type: bytes = b"text/plain; charset=utf-8",
+) -> Exchange:
+    """Answer `request` by `body`, which a HEAD leaves out; return what an ``open`` has to."""
+    bodiless = request.method == "HEAD"
+    given: Fields = [(b"content-type", content_type), *fields]
+    head = ResponseHead(status, given, bodiless=bodiless)
+    stream.respond(head, b"" if bodiless else body)
+    return _ANSWERED

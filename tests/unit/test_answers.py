@@ -1,0 +1,48 @@
+"""Answers of the server's own: whole, and nothing follows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from daphne_like.answers import answer
+from daphne_like.testing import FakeStream
+from tests.unit.asgi.fakes import request
+
+
+def test_an_answer_is_a_whole_response():
+    stream = FakeStream()
+    answer(request(), stream, 418, b"tea\n", (b"x", b"y"))
+    assert stream.outcome == "complete"
+    assert (stream.head.status, stream.body) == (418, b"tea\n")
+    assert stream.head.fields == [(b"content-type", b"text/plain; charset=utf-8"), (b"x", b"y")]
+
+
+def test_an_answer_may_be_of_another_type():
+    stream = FakeStream()
+    answer(request(), stream, 200, b"{}", content_type=b"application/json")
+    assert stream.head.fields == [(b"content-type", b"application/json")]
+
+
+def test_head_gets_no_body():
+    stream = FakeStream()
+    answer(request("HEAD"), stream, 200, b"tea\n")
+    assert (stream.head.status, stream.head.bodiless, stream.body) == (200, True, b"")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda exchange: exchange.body_received(b"x"),
+        lambda exchange: exchange.body_ended(),
+        lambda exchange: exchange.drained(),
+        lambda exchange: exchange.timed_out(),
+        lambda exchange: exchange.drain(),
+        lambda exchange: exchange.disconnected("gone"),
+        lambda exchange: exchange.progress(),
+    ],
+)
+def test_nothing_that_follows_reaches_anybody(told):
+    stream = FakeStream()
+    exchange = answer(request(), stream, 200, b"tea\n")
+    assert told(exchange) is None
+    assert stream.body == b"tea\n"
