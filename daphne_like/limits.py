@@ -47,6 +47,13 @@ class Limits:
     write_budget: int = _limit(
         64 * KIB, "bytes", "Response that waits for a slow client before send() waits."
     )
+    unsent_budget: int = _limit(
+        512 * KIB,
+        "bytes",
+        "Response that the kernel keeps for a client beside what is on the network, on Linux and "
+        "macOS. It would take megabytes for each slow client, and the time to copy them. 0 lets "
+        "it.",
+    )
     discard_size: int = _limit(
         256 * KIB,
         "bytes",

@@ -29,6 +29,7 @@ from daphne_like.transport.port import Carry, NativePort
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import (
     Listener,
+    bound_unsent,
     inherited_listener,
     tcp_listener,
     unix_listener,
@@ -70,6 +71,7 @@ class NativeEndpoint:
             listener = self._listen(self._backlog)
         except StartupError:
             return fail()
+        bound_unsent(listener.socket, self._limits.unsent_budget)
         budget = self._limits.write_budget
         port = NativePort(
             listener.socket, factory, self._backlog, budget, listener.closed, self._carry

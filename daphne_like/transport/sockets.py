@@ -25,9 +25,6 @@ _RESERVE = 64
 
 _TCP = (socket.AF_INET, socket.AF_INET6)
 
-_UNSENT = 128 * 1024
-"""Bytes that the kernel keeps for a client beside what is already on the network."""
-
 
 class Listener(NamedTuple):
     """A bound socket and what to do when it is closed for good."""
@@ -47,6 +44,17 @@ def room_for_connections() -> int:
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 0 if files == resource.RLIM_INFINITY else max(files // 2, files - _RESERVE)
+
+
+def bound_unsent(listener: socket.socket, size: int) -> None:
+    """Let the kernel take no more than `size` bytes for a client beside what is on the network.
+
+    Connections of a TCP listener inherit it, on Linux and macOS; elsewhere, and for 0, the
+    kernel decides.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None and size and listener.family in _TCP:
+        listener.setsockopt(socket.IPPROTO_TCP, option, size)
 
 
 def tcp_listener(host: str, port: int, backlog: int) -> Listener:
@@ -70,24 +78,12 @@ def tcp_listener(host: str, port: int, backlog: int) -> Listener:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bound_unsent(listener)
         listener.bind(address)
         listener.listen(backlog)
     except OSError as error:
         listener.close()
         raise StartupError(_why_not(what, error)) from None
     return Listener(listener)
-
-
-def _bound_unsent(listener: socket.socket) -> None:
-    """Let the kernel take no more than so much for a client that does not read.
-
-    It would take megabytes for each of a crowd, which costs memory and, above all, time.
-    Connections inherit it. Linux and macOS have it.
-    """
-    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if option is not None and listener.family in _TCP:
-        listener.setsockopt(socket.IPPROTO_TCP, option, _UNSENT)
 
 
 def _why_not(what: str, error: OSError) -> str:
@@ -177,7 +173,6 @@ def inherited_listener(fileno: int, backlog: int) -> Listener:
             f"Cannot listen on file descriptor {fileno}: it is no stream socket; check --fd."
         )
     try:
-        _bound_unsent(listener)
         listener.listen(backlog)
     except OSError as error:
         listener.detach()

@@ -69,6 +69,14 @@ class Port:
         self.stopped += 1
 
 
+@pytest.fixture(autouse=True)
+def bounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What was bounded of which socket."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(endpoints, "bound_unsent", lambda *given: calls.append(given))
+    return calls
+
+
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
     Port.made = []
@@ -80,13 +88,14 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
 
 
 def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
-    bound: list[Any], ports: list[Port]
+    bound: list[Any], bounds: list[Any], ports: list[Port]
 ) -> None:
     clock, factory = Clock(), Factory()
     endpoint = endpoints.tcp(clock, "127.0.0.1", 80, LIMITS)
     assert verifyObject(IStreamServerEndpoint, endpoint)
     listening = endpoint.listen(factory)
     assert bound == [("tcp_listener", "127.0.0.1", 80, 7)]
+    assert bounds == [("a socket", LIMITS.unsent_budget)]
     [port] = ports
     assert port.arguments == ("a socket", factory, 7, 1000, "closed", NativeTransport)
     got: list[Any] = []
