@@ -85,15 +85,15 @@ async def _client(port: int, send: Sender) -> bytes:
     finally:
         sending.cancel()
         await asyncio.wait([sending])
-        writer.close()
+        writer.transport.abort()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
     return got.partition(b"\r\n")[0]
 
 
-async def _probe(port: int, latencies: list[float]) -> None:
-    """Ask again and again, each time on a connection of its own."""
-    while True:
+async def _probe(port: int, latencies: list[float], over: asyncio.Event) -> None:
+    """Ask again and again until it is over, each time on a connection of its own."""
+    while not over.is_set():
         began = time.perf_counter()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -111,13 +111,12 @@ async def crowd(port: int, each: int) -> tuple[dict[str, set[bytes]], list[float
     Returns when the server has closed every connection.
     """
     latencies: list[float] = []
-    probing = asyncio.ensure_future(_probe(port, latencies))
+    over = asyncio.Event()
+    probing = asyncio.ensure_future(_probe(port, latencies, over))
     clients = [_client(port, send) for send in KINDS.values() for _ in range(each)]
     ended = await asyncio.gather(*clients)
-    probing.cancel()
-    await asyncio.wait([probing])
-    if not probing.cancelled():
-        probing.result()
+    over.set()
+    await probing
     kinds = enumerate(KINDS)
     return {name: set(ended[at * each : (at + 1) * each]) for at, name in kinds}, latencies
 
@@ -160,8 +159,9 @@ async def _measured(port: int, each: int) -> tuple[dict[str, set[bytes]], list[f
     if each:
         return await crowd(port, each)
     latencies: list[float] = []
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(_probe(port, latencies), 5)
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(5, over.set)
+    await _probe(port, latencies, over)
     return {}, latencies
 
 
