@@ -37,7 +37,7 @@ def piece_by_path(message: Message) -> Iterator[FilePiece]:
         # A pipe at this path would wait for somebody to write.
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
-        raise ValueError(f"cannot open {path}: {error}") from None
+        raise ValueError(f"cannot open {str(path)!r}: {error}") from None
     try:
         yield FilePiece(file, 0, _size(file), False)
     finally:

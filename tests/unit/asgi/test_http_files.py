@@ -83,8 +83,8 @@ def test_a_path_is_the_whole_file_and_closed_afterwards(path):
     [
         (None, "path None is not a string"),
         (b"/bytes", "path b'/bytes' is not a string"),
-        ("/no/such/file", "cannot open /no/such/file: .*No such file"),
-        ("a\0b", "cannot open a\0b: embedded null"),
+        ("/no/such/file", "cannot open '/no/such/file': .*No such file"),
+        ("a\0b", r"cannot open 'a\\x00b': .*embedded null"),
         ("/", "it is no regular file"),
     ],
 )
@@ -202,7 +202,7 @@ def test_the_file_has_to_be_as_long_as_was_promised(path, caplog):
 def test_a_file_that_is_not_there_is_a_500(caplog):
     stream = stream_after(start(200, length(9)), by_path("/no/such/file"))
     assert stream.calls == [FAILED]
-    assert "'http.response.pathsend' in state HEADED: cannot open /no/such/file" in caplog.text
+    assert "'http.response.pathsend' in state HEADED: cannot open '/no/such/file'" in caplog.text
 
 
 def test_where_no_file_can_be_sent_none_may_be(path, caplog):
