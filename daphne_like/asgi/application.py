@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from daphne_like.asgi.http import HTTPExchange
-from daphne_like.asgi.http_send import SendSide
+from daphne_like.asgi.http_send import SendSide, flush_heads
 from daphne_like.asgi.scope import Message, Scope
 from daphne_like.exchange import Observer, Request, Stream
 from daphne_like.limits import Limits
@@ -72,8 +72,7 @@ class Application:
 
     def _flush_held(self) -> None:
         held, self._held = self._held, []
-        for exchange in held:
-            exchange.flush_head()
+        flush_heads(held)
 
     def finished(self, exchange: HTTPExchange) -> None:
         """The exchange's task is over: from now on nothing refers to it."""

@@ -107,7 +107,8 @@ class HTTPExchange(SendSide):
         except (Exception, SystemExit) as error:
             self._failed(error)
         else:
-            self._returned()
+            if self._state in OPEN:
+                self._returned_too_early()
         finally:
             application.finished(self)
 
@@ -123,12 +124,11 @@ class HTTPExchange(SendSide):
         )
         self._answer(500, "the application failed")
 
-    def _returned(self) -> None:
-        if self._state in OPEN:
-            _logger.error(
-                "The application returned without finishing its response to %s", self.request.label
-            )
-            self._answer(500, "the application returned")
+    def _returned_too_early(self) -> None:
+        _logger.error(
+            "The application returned without finishing its response to %s", self.request.label
+        )
+        self._answer(500, "the application returned")
 
     def _answer(self, status: int, reason: str) -> None:
         """Finish in the application's place: with `status` if nothing was sent, else abort."""

@@ -74,7 +74,8 @@ class ReceiveSide:
     def body_ended(self) -> None:
         """The request's body is complete."""
         self._body_ended = True
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     async def receive(self) -> Message:
         """The application's ``receive``: cancelling it loses nothing.

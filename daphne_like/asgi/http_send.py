@@ -13,7 +13,7 @@ written once:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import NoReturn
 
@@ -128,11 +128,6 @@ class SendSide(ReceiveSide):
         self._state = _HEADED
         self._application.hold(self)
 
-    def flush_head(self) -> None:
-        """No body has come in this turn of the loop: the client gets the head alone."""
-        if self._state is _HEADED:
-            self._begin(b"")
-
     def _first_body(self, message: Message) -> None:
         body, more = self._body_of(message)
         if more or self._trailers is not None:
@@ -140,7 +135,10 @@ class SendSide(ReceiveSide):
             if not more:
                 self._body_over()
             return
-        head = self._take_head()
+        head = self._head
+        assert head is not None
+        if self._started:
+            self._first_byte = self._application.now()
         if head.length is not None and head.length != self._sent and not head.bodiless:
             self._state = _STREAMING
             self._stream.send_head(head, body)
@@ -148,7 +146,8 @@ class SendSide(ReceiveSide):
         self._state = _DONE
         self._outcome = "complete"
         self._stream.respond(head, body)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     def _begin(self, body: bytes) -> None:
         head = self._take_head()
@@ -289,6 +288,13 @@ class SendSide(ReceiveSide):
         self._stream.abort(reason)
         self._wake_reader()
         self.drained()
+
+
+def flush_heads(held: Iterable[SendSide]) -> None:
+    """The clients for whom no body has come in this turn of the loop get the head alone."""
+    for exchange in held:
+        if exchange._state is _HEADED:
+            exchange._begin(b"")
 
 
 _PIECES: dict[str, Callable[[Message], AbstractContextManager[FilePiece]]] = {

@@ -44,14 +44,15 @@ def http_scope(
     the application's lifespan is, as a shallow copy ("a copy of the namespace passed into
     the lifespan").
     """
+    raw_path = request.raw_path
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},
         "http_version": request.http_version,
         "method": request.method,
         "scheme": request.scheme,
-        "path": decoded_path(request.raw_path),
-        "raw_path": request.raw_path,
+        "path": decoded_path(raw_path),
+        "raw_path": raw_path,
         "query_string": request.query,
         "root_path": root_path if request.root_path is None else request.root_path,
         "headers": request.headers,

@@ -19,7 +19,7 @@ from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.limits import Deadline
-from daphne_like.wire.http1_patience import BODY, Patience, Phase
+from daphne_like.wire.http1_patience import BODY, DOING, Patience, Phase, nobody_knows
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES, ResponseSide
 from daphne_like.wire.shared import Shared, address_of
@@ -54,11 +54,13 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
 
     def _read_head(self, data: bytes) -> bytes:
         reader = self._reader
-        try:
-            request, rest = reader.take(data)
-        except RemoteFault as fault:
-            self._refuse(fault)
-            return b""
+        request, rest = reader.again(data), b""
+        if request is None:
+            try:
+                request, rest = reader.take(data)
+            except RemoteFault as fault:
+                self._refuse(fault)
+                return b""
         if request is not None:
             self._request_received(request, reader.framing)
         elif reader.begun and not self._head_begun:
@@ -80,6 +82,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
             self.supports = support.trailers if framing.trailers else support.http_1_1
         self._head_sent = self._chunked = False
         self._remaining = length or 0
+        self._settled = length == 0 and not self._eof
         self._phase = _PHASE_AFTER.get(length, _COUNTED)
         self._responding = True
         if self._shared.limits.http_timeout is not None:
@@ -143,6 +146,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         if self._phase is _DROPPED:
             return
         self._phase = _AHEAD
+        self._settled = not self._eof
         self._continue_due = False
         if self._responding:
             cast(Exchange, self._exchange).body_ended()
@@ -182,13 +186,14 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
     def _may_go_on(self) -> bool:
         if self._eof:
             return bool(self._ahead)
-        if self._phase is _AHEAD:
-            return True
         # A client that waits for a 100 may send the body or the next request: nobody knows.
         return not self._continue_due and self._remaining <= self._shared.limits.discard_size
 
     def _response_over(self) -> None:
-        self._release()
+        # As _release() does, without its call: every response passes here.
+        self._exchange = None
+        self._responding = False
+        self._owed = 0
         if self._phase is _AHEAD:
             if self._keep_alive:
                 self._take_next()
@@ -308,7 +313,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
     def snapshot(self) -> Snapshot:
         exchange = self._exchange
         progress = None if exchange is None else exchange.progress()
-        state = "request" if exchange else "head" if self._head_begun else _DOING[self._phase]
+        state = "request" if exchange else "head" if self._head_begun else DOING[self._phase]
         served = self._shared.limits.connection_requests - self._left
         return Snapshot(self._opened, served, state, () if progress is None else (progress,))
 
@@ -326,7 +331,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._support = WITH_FILES if getattr(transport, "sends_files", False) else WITHOUT_FILES
         if self._support is WITH_FILES:
             self._write_file = transport.send_file
-        self._unsent = getattr(transport, "unsent", _nobody_knows)
+        self._unsent = getattr(transport, "unsent", nobody_knows)
         transport.registerProducer(self, True)
         self._opened = self._shared.clock.seconds()
         self._shared.opened(self)
@@ -339,6 +344,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
     def readConnectionLost(self) -> None:
         """The client will send no more; it may still wait for its answer."""
         self._eof = True
+        self._settled = False
         if self._phase in BODY:
             self._body_broke(RemoteFault(400, "the body ended early"))
         elif self._responding:
@@ -378,15 +384,8 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         """The connection is lost; ``connectionLost`` does the rest."""
 
 
-def _nobody_knows() -> int:
-    return 0
-
-
 _PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""
-
-_DOING = {_HEAD: "idle", _AHEAD: "idle", _COUNTED: "ending", _CHUNKED: "ending", _DROPPED: "ending"}
-"""What a connection without an exchange does, by its phase."""
 
 _READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
     _HEAD: HTTP1Connection._read_head,

@@ -152,8 +152,6 @@ class RequestReader:
 
         Raises :class:`RemoteFault` with the status to answer.
         """
-        if not self._partial and (request := self._said_again(data)) is not None:
-            return request, b""
         head, rest = self.take_head(data)
         return (self.request(head) if head else None), rest
 
@@ -214,7 +212,7 @@ class RequestReader:
         Raises :class:`RemoteFault` with the status to answer.
         """
         self._bound(head)
-        if (request := self._said_again(head)) is not None:
+        if (request := self.again(head)) is not None:
             return request
         upgraded = self._feed_head(head)
         method = self._parser.get_method()
@@ -246,21 +244,22 @@ class RequestReader:
         if len(said.lines) < _REMEMBER_BELOW:
             self._said = said
 
-    def _said_again(self, head: bytes) -> Request | None:
+    def again(self, head: bytes) -> Request | None:
         """The request of one whole head whose fields are those of an earlier one, to the byte.
 
         Nothing in them has to be parsed or judged again. ``None`` where the request line is
-        not plain, or the head not one.
+        not plain, or the head not one, or not whole: then `take` knows.
         """
         lines, fields, host, framing = self._said
-        if not head.endswith(lines):
+        if self._partial or not head.endswith(lines):
             return None
         size = len(head)
         line = _PLAIN_LINES[head[: size - len(lines)]]
         if line is None or size > self._unbounded:
             return None
         self.framing = framing
-        return self._request(*line, fields.copy(), "1.1", host)
+        at = self._client, self._server
+        return Request(*line, fields.copy(), "1.1", self._scheme, host, *at)
 
     def _request(
         self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes

@@ -80,16 +80,13 @@ def _encoded(head: ResponseHead) -> bytes:
     return encoded
 
 
-def _whole(head: ResponseHead, defaults: bytes) -> bytes:
-    """The whole of a head that says all of its framing, with the default fields of now.
+def _made_whole(head: ResponseHead, defaults: bytes) -> tuple[bytes, bytes]:
+    """The whole of a head that says all of its framing, kept with the default fields of now.
 
     For as long as these are the same it is too.
     """
-    whole = head.whole
-    if whole is None or whole[0] is not defaults:
-        encoded = head.encoded or _encoded(head)
-        whole = head.whole = defaults, b"%b%b\r\n" % (encoded, defaults)
-    return whole[1]
+    head.whole = defaults, b"%b%b\r\n" % (head.encoded or _encoded(head), defaults)
+    return head.whole
 
 
 def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
@@ -111,6 +108,8 @@ class ResponseSide:
     _head_sent = False
     _chunked = False
     _keep_alive = True
+    _settled = False
+    """The request is whole and its client still there: sure to be able to go on."""
     _http_1_0 = False
     _continue_due = False
 
@@ -175,12 +174,15 @@ class ResponseSide:
         """
         self._head_sent = True
         shared = self._shared
-        if head.close or shared.draining or not self._may_go_on():
+        if head.close or shared.draining or not (self._settled or self._may_go_on()):
             self._keep_alive = False
         defaults = shared.defaults.lines(head.own)
         framed = head.length is not None or head.bodiless
         if framed and self._keep_alive and not self._http_1_0:
-            return _whole(head, defaults)
+            whole = head.whole
+            if whole is None or whole[0] is not defaults:
+                whole = _made_whole(head, defaults)
+            return whole[1]
         lines = [head.encoded or _encoded(head)]
         if not framed:
             lines.append(self._framing(size))

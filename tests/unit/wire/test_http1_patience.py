@@ -111,6 +111,13 @@ class TestReading:
         assert GONE not in served.last.events
         assert seconds_until_it_is_over(served, nothing) <= 120
 
+    def test_of_whom_nothing_is_known_takes_nothing(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr("daphne_like.testing.memory.MemoryWire.unsent")
+        served = self.slow(serve)
+        assert seconds_until_it_is_over(served, lambda: served.wire.read(1)) == 60
+
     def test_who_has_taken_all_may_wait(self, serve: Serve) -> None:
         served = self.slow(serve)
         served.wire.read()
