@@ -69,13 +69,16 @@ def is_disconnect(error: BaseException) -> bool:
     Frameworks turn it into an error of their own, and task groups wrap it: an exception's
     cause or context is looked into, and of a group every member has to be one.
     """
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        if isinstance(link, ClientDisconnected):
+    return _stems_from_disconnect(error, frozenset())
+
+
+def _stems_from_disconnect(error: BaseException | None, above: frozenset[int]) -> bool:
+    """A framework may raise a group's only member from the group: `above` ends the circle."""
+    while error is not None and id(error) not in above:
+        if isinstance(error, ClientDisconnected):
             return True
-        if isinstance(link, BaseExceptionGroup):
-            return all(is_disconnect(inner) for inner in link.exceptions)
-        seen.add(id(link))
-        link = link.__cause__ or link.__context__
+        above |= {id(error)}
+        if isinstance(error, BaseExceptionGroup):
+            return all(_stems_from_disconnect(inner, above) for inner in error.exceptions)
+        error = error.__cause__ or error.__context__
     return False

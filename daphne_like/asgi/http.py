@@ -115,14 +115,17 @@ class HTTPExchange(SendSide):
     def _failed(self, error: BaseException) -> None:
         if self._outcome == "complete":
             self._outcome = "failed"
-        # What comes of the client's leaving is no error, but may help to find one.
-        _logger.log(
-            logging.DEBUG if is_disconnect(error) else logging.ERROR,
-            "Exception inside application: %s",
-            self.request.label,
-            exc_info=error,
-        )
-        self._answer(500, "the application failed")
+        try:
+            # What comes of the client's leaving is no error, but may help to find one.
+            _logger.log(
+                logging.DEBUG if is_disconnect(error) else logging.ERROR,
+                "Exception inside application: %s",
+                self.request.label,
+                exc_info=error,
+            )
+        finally:
+            # Whatever the operator's handlers do, the client gets an end.
+            self._answer(500, "the application failed")
 
     def _returned_too_early(self) -> None:
         _logger.error(

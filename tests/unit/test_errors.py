@@ -84,3 +84,20 @@ def test_another_error_is_none_whatever_it_came_from() -> None:
     one, other = RuntimeError("one"), RuntimeError("other")
     one.__context__, other.__context__ = other, one
     assert not is_disconnect(one)
+
+
+def test_a_circle_of_causes_has_an_end() -> None:
+    """Starlette raises a group's only member with the group as its context."""
+    for inner, left in ((KeyError("mine"), False), (ClientDisconnected("gone"), True)):
+        group = ExceptionGroup("a task group", [inner])
+        inner.__context__ = group
+        assert is_disconnect(inner) is left
+        assert is_disconnect(group) is left
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert not is_disconnect(one)
+
+
+def test_a_group_may_hold_the_same_error_twice() -> None:
+    gone = ClientDisconnected("gone")
+    assert is_disconnect(ExceptionGroup("twice", [gone, gone]))
