@@ -22,7 +22,7 @@ from daphne_like.answers import answer
 from daphne_like.asgi.application import Application, settle
 from daphne_like.assembly import HTTPFactory, LoopClock, admin_endpoint, describe
 from daphne_like.errors import StartupError
-from daphne_like.exchange import Address, Exchange, Progress, Request, Snapshot, Stream
+from daphne_like.exchange import Address, Exchange, Progress, Request, Snapshot, Stream, escaped
 from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
 from daphne_like.metrics import Requests, Sources, metrics
@@ -35,6 +35,9 @@ _LIMITS = Limits(
     head_size=16 * KIB, head_timeout=5.0, keep_alive=10.0, body_size=KIB, connections=16
 )
 """Who asks here is quick and brief. So few connections leave the application its files."""
+
+_LONGEST = 200
+"""Bytes of a target that are shown: with longer ones a crowd could make the page huge."""
 
 _MOST = 1000
 """Connections that are shown: to write down more would keep the loop for too long."""
@@ -153,7 +156,8 @@ class Admin:
         shown = [_shown(*each, now) for each in taken[:_MOST]]
         totals = {"open": len(taken), "accepted": shared.accepted, "running": len(running)}
         page = {"stage": self._stage(), "totals": totals, "connections": shown}
-        return _Reply(200, json.dumps(page, indent=1).encode() + b"\n", b"application/json")
+        # On one line: to lay it out would take the loop many times as long.
+        return _Reply(200, json.dumps(page).encode() + b"\n", b"application/json")
 
 
 def _is_private(host: Any) -> bool:
@@ -185,7 +189,7 @@ def _shown_request(progress: Progress) -> dict[str, Any]:
     request, age, state = progress
     return {
         "method": request.method,
-        "target": request.target,
+        "target": escaped(request.raw_target, _LONGEST),
         "age": _rounded(age or 0.0),
         "state": state,
     }

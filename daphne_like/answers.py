@@ -26,7 +26,7 @@ class _Answered:
     def drain(self) -> None:
         """The stream has parted from us."""
 
-    def disconnected(self, reason: str) -> None:
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
         """The stream has parted from us."""
 
     def progress(self) -> Progress | None:

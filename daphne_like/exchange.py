@@ -15,7 +15,6 @@ The rules both sides keep:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -110,8 +109,12 @@ class Request:
     @property
     def target(self) -> str:
         """Path and query for a log line: escaped, so that no byte can act on a terminal."""
-        raw = self.raw_path + b"?" + self.query if self.query else self.raw_path
-        return escaped(raw)
+        return escaped(self.raw_target)
+
+    @property
+    def raw_target(self) -> bytes:
+        """Path and query."""
+        return self.raw_path + b"?" + self.query if self.query else self.raw_path
 
     @property
     def label(self) -> str:
@@ -120,15 +123,17 @@ class Request:
         return f"{self.method} {self.target}" + (f" [{name}]" if name else "")
 
 
-def escaped(raw: bytes) -> str:
+def escaped(raw: bytes, most: int = 2048) -> str:
     r"""Bytes from the network as printable ASCII; the rest as ``\xNN`` (CVE-2020-7694).
 
     So are ``"`` and the backslash: nothing ends the quotes of a log line, or looks escaped.
+    Of more than `most` bytes the rest is left out, because a client decides how many there are.
     """
-    if not raw.translate(None, _PLAIN):
-        return raw.decode("ascii")
-    text = raw.decode("latin-1")
-    return _NOT_PLAIN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    shown = raw[:most]
+    text = shown.decode("latin-1")
+    if shown.translate(None, _PLAIN):
+        text = text.translate(_ESCAPES)
+    return text if len(raw) <= most else text + "..."
 
 
 def printable(text: str) -> str:
@@ -136,8 +141,8 @@ def printable(text: str) -> str:
     return escaped(text.encode("utf-8", "backslashreplace"))
 
 
-_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]")
-_PLAIN = bytes(byte for byte in range(128) if not _NOT_PLAIN.match(chr(byte)))
+_PLAIN = bytes(byte for byte in range(32, 127) if byte not in b'"\\')
+_ESCAPES = {byte: f"\\x{byte:02x}" for byte in range(256) if byte not in _PLAIN}
 
 
 class ResponseHead:
@@ -223,10 +228,11 @@ class Exchange(Protocol):
     def body_ended(self) -> None:
         """The request's body is complete."""
 
-    def disconnected(self, reason: str) -> None:
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
         """The stream is gone: the peer left, or broke the protocol in the body.
 
-        Where the peer still listens and nothing was sent, the wire answers by itself.
+        Where the peer still listens and nothing was sent, the wire answers by itself, with
+        the status `refused`. Of what was sent, `unsent` bytes never left.
         """
 
     def drained(self) -> None:
@@ -276,7 +282,8 @@ class Record(NamedTuple):
     """What one finished exchange leaves behind for access log and metrics.
 
     Times are seconds: ``started`` since the epoch, ``first_byte`` and ``duration`` since
-    then. ``outcome`` is ``"complete"``, ``"disconnected"``, ``"failed"`` or ``"timed out"``.
+    then. ``outcome`` is ``"complete"``, ``"disconnected"``, ``"failed"``, ``"timed out"``, or
+    ``"refused"``: the wire did not like its body.
     ``head`` is what the application has answered, ``None`` with ``status``.
     """
 

@@ -24,6 +24,9 @@ _LENGTH = re.compile(rb"[0-9]{1,19}")
 
 
 _REMEMBER_AT_MOST = 256
+_SHORT = 256
+"""Bytes of what is remembered: a client, or one who is reflected, decides how many there are."""
+
 _good_hosts: set[bytes] = set()
 """Hosts already judged good: a server is called by few names, again and again."""
 
@@ -107,7 +110,7 @@ def host_of(value: bytes) -> bytes:
         return value
     if _HOST.fullmatch(value) is None:
         raise RemoteFault(400, "malformed Host")
-    if len(_good_hosts) < _REMEMBER_AT_MOST:
+    if len(_good_hosts) < _REMEMBER_AT_MOST and len(value) < _SHORT:
         _good_hosts.add(value)
     return value
 
@@ -274,7 +277,7 @@ def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
     if name in _SPECIAL:
         _judge_special(head, name, field)
         return
-    if name in _REMEMBERED and len(_good) < _REMEMBER_AT_MOST:
+    if name in _REMEMBERED and len(_good) < _REMEMBER_AT_MOST and len(field[1]) < _SHORT:
         _good.add(field)
     head.fields.append(field)
 

@@ -28,7 +28,7 @@ _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_IDLE, _HEADED, _, _, _DONE, _GONE = State
+_IDLE, _HEADED, _, _, _, _DONE, _GONE = State
 
 
 class HTTPExchange(SendSide):
@@ -61,10 +61,15 @@ class HTTPExchange(SendSide):
 
     # --- From the wire --------------------------------------------------------------------
 
-    def disconnected(self, reason: str) -> None:
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
         """The client has left, or its request turned bad: the application is told first."""
         self._state = _GONE
         self._outcome = "disconnected"
+        self._sent = max(self._sent - unsent, 0)
+        if refused is not None:
+            self._outcome = "refused"
+            self._head = ResponseHead(refused, [])
+            self._take_head()
         self._body = None
         self._gone_at = self._application.now()
         self._listening = bool(self._reader)

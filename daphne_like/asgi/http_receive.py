@@ -25,6 +25,8 @@ class State(StrEnum):
     HEADED = "HEADED"
     """The head is held back."""
     STREAMING = "STREAMING"
+    FILE = "FILE"
+    """A file is on its way, and nothing may come between its parts."""
     TRAILERS = "TRAILERS"
     """The body is complete, its trailers are not."""
     DONE = "DONE"
@@ -32,7 +34,7 @@ class State(StrEnum):
     """The client has left."""
 
 
-OPEN = frozenset((State.IDLE, State.HEADED, State.STREAMING, State.TRAILERS))
+OPEN = frozenset((State.IDLE, State.HEADED, State.STREAMING, State.FILE, State.TRAILERS))
 """The response is not over, and its client is there."""
 
 

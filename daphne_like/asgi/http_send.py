@@ -29,7 +29,7 @@ _LEAST = 1024
 """A message counts as so many bytes at least: small ones take their time too."""
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_IDLE, _HEADED, _STREAMING, _TRAILERS, _DONE, _GONE = State
+_IDLE, _HEADED, _STREAMING, _FILE, _TRAILERS, _DONE, _GONE = State
 
 
 class SendSide(ReceiveSide):
@@ -79,7 +79,7 @@ class SendSide(ReceiveSide):
         ):
             await self._give_way()
 
-    async def _give_way(self) -> None:
+    async def _give_way(self, state: State = _STREAMING) -> None:
         """Let everybody else have a turn, then wait until the client has read enough.
 
         A client that reads as fast as the application sends would be served alone; and that
@@ -87,7 +87,7 @@ class SendSide(ReceiveSide):
         """
         self._ran = 0
         await asyncio.sleep(0)
-        while self._stream.full and self._state is _STREAMING:
+        while self._stream.full and self._state is state:
             if self._writers is None:
                 self._writers = []
             await wait(self._writers, self._application.loop)
@@ -240,11 +240,18 @@ class SendSide(ReceiveSide):
         try:
             with _PIECES[message["type"]](message) as piece:
                 self._send_piece(message, piece)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise self._fault(message, str(error)) from None
-        await self._give_way()
-        if not piece.more and self._state is _STREAMING:
-            self._body_over()
+        try:
+            await self._give_way(_FILE)
+        except asyncio.CancelledError:
+            if self._state is _FILE:
+                self._abort("cancelled in the middle of a file")
+            raise
+        if self._state is _FILE:
+            self._state = _STREAMING
+            if not piece.more:
+                self._body_over()
 
     def _send_piece(self, message: Message, piece: FilePiece) -> None:
         head = self._head
@@ -255,8 +262,9 @@ class SendSide(ReceiveSide):
             sent = self._sent + piece.size
             if head.length is not None and sent > head.length:
                 raise self._too_long(message)
-            self._sent = sent
             self._stream.send_file(piece.file, piece.offset, piece.size)
+            self._sent = sent
+        self._state = _FILE
 
     def _break_off(self) -> NoReturn:
         """The body is shorter than promised: the client must see that it is not whole."""
@@ -316,6 +324,7 @@ _STEPS: dict[State, dict[str, Callable[[SendSide, Message], None]]] = {
         "http.response.body": SendSide._more_body,
         "http.response.early_hint": SendSide._late_hint,
     },
+    _FILE: {},
     _TRAILERS: {"http.response.trailers": SendSide._take_trailers},
     _DONE: {},
     _GONE: {},

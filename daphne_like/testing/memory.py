@@ -164,14 +164,16 @@ class MemoryWire:
 
     sends_files = True
 
-    def send_file(self, file: int, offset: int, count: int, tail: bytes = b"") -> None:
+    def send_file(
+        self, file: int, offset: int, count: int, before: bytes = b"", after: bytes = b""
+    ) -> None:
         """Send a part of the open `file`: it is on its way until the clock has moved."""
         data = os.pread(file, count, offset)
         if len(data) < count:
             self.abortConnection()
             return
         self.writes += 1
-        self.outgoing += data + tail
+        self.outgoing += before + data + after
         self._congest()
         if self._reading:
             self._clock.callLater(0, self._read, len(self.outgoing))

@@ -106,7 +106,8 @@ class RecordedExchange:
 
     ``body`` is what has come of the body, ``pieces`` its pieces; ``events`` are the names of
     the methods that were called, in order, ``body_received`` left out; ``over`` is the reason
-    why the stream is no longer its own. With `reads` it pays for the body at once, as a fast
+    why the stream is no longer its own, ``refused`` and ``unsent`` what the wire said of that.
+    With `reads` it pays for the body at once, as a fast
     application does.
     """
 
@@ -123,6 +124,8 @@ class RecordedExchange:
         self.pieces: list[bytes] = []
         self.events: list[str] = []
         self.over: str | None = None
+        self.refused: int | None = None
+        self.unsent = 0
         self._reads = reads
         self._ended = ended
 
@@ -169,9 +172,9 @@ class RecordedExchange:
         if self._ended is not None:
             self._ended(self)
 
-    def disconnected(self, reason: str) -> None:
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
         self._note("disconnected")
-        self.over = reason
+        self.over, self.refused, self.unsent = reason, refused, unsent
 
     def drained(self) -> None:
         self._note("drained")

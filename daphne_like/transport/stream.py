@@ -15,6 +15,7 @@ This module must not know which protocol it serves.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.transport.files import CAN_SEND_FILES, FileOnItsWay
+
+_logger = logging.getLogger("daphne_like.server")
 
 _DONE = Failure(error.ConnectionDone())
 
@@ -84,6 +87,7 @@ class NativeTransport(asyncio.Protocol):
         self._half_closing = False
         self._half_closed = False
         self._file: FileOnItsWay | None = None
+        self._left_behind = 0
         self._mute = False
         self._aborted = False
         self._raised: Exception | None = None
@@ -271,9 +275,9 @@ class NativeTransport(asyncio.Protocol):
         return self._native.get_extra_info("socket")
 
     def unsent(self) -> int:
-        """Bytes written, of a file too, that the kernel has not taken yet."""
-        left = 0 if self._file is None else self._file.left
-        return left + self._native.get_write_buffer_size()
+        """Bytes written, of a file too, that the kernel has not taken, or never will."""
+        left = self._left_behind if self._file is None else self._file.left
+        return left + (self._native.get_write_buffer_size() if self.connected else 0)
 
     def getTcpNoDelay(self) -> bool:
         """Whether small writes go out at once; never said of a Unix socket."""
@@ -296,19 +300,23 @@ class NativeTransport(asyncio.Protocol):
     sends_files = CAN_SEND_FILES
     """Whether ``send_file`` can be called."""
 
-    def send_file(self, file: int, offset: int, count: int, tail: bytes = b"") -> None:
-        """Send a part of the open `file` behind what is written, and `tail` behind it.
+    def send_file(
+        self, file: int, offset: int, count: int, before: bytes = b"", after: bytes = b""
+    ) -> None:
+        """Send a part of the open `file` behind what is written, between `before` and `after`.
 
         The producer is paused meanwhile, and writes nothing. A file that turns out to be
         shorter breaks the connection off. Raises :class:`OSError` where there are no
-        descriptors left.
+        descriptors left; then nothing is written.
         """
         if self._mute:
             return
         native = self._native
         socket = self.getHandle().fileno()
-        sent = partial(self._file_sent, tail)
+        sent = partial(self._file_sent, after)
         self._file = FileOnItsWay(self._loop, socket, file, offset, count, sent)
+        if before:
+            self.write(before)
         if not self._congested:
             self.pause_writing()
         # Low enough that we hear of the moment in which nothing is before the file.
@@ -316,14 +324,17 @@ class NativeTransport(asyncio.Protocol):
         if not native.get_write_buffer_size():
             self._file.start()
 
-    def _file_sent(self, tail: bytes, error: OSError | None) -> None:
-        self._file = None
+    def _file_sent(self, after: bytes, error: OSError | None) -> None:
+        file, self._file = self._file, None
         if error is not None:
+            self._left_behind = cast(FileOnItsWay, file).left
+            if not isinstance(error, ConnectionError):
+                _logger.error("Cannot send the rest of a file: %s", error)
             self.abortConnection()
             return
         self._native.set_write_buffer_limits(high=self._write_budget)
-        if tail:
-            self.write(tail)
+        if after:
+            self.write(after)
         self.resume_writing()
         if self.disconnecting or self._half_closing:
             self._loop.call_soon(self._close)
@@ -331,6 +342,7 @@ class NativeTransport(asyncio.Protocol):
     def _drop_file(self) -> None:
         if self._file is not None:
             self._file.close()
+            self._left_behind = self._file.left
             self._file = None
 
     # --- Producers: what writes to us -----------------------------------------------------

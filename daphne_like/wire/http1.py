@@ -159,7 +159,8 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
             self._shared.refused(self.client, fault, left=self._eof)
             self._linger()
             return
-        self._release().disconnected(fault.reason)
+        refused = None if self._head_sent else fault.status
+        self._release().disconnected(fault.reason, refused=refused)
         if self._head_sent:
             self._shared.refused(self.client, fault, left=self._eof)
             self.abort()
@@ -300,7 +301,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
     def cut(self, reason: str) -> None:
         """Close at once; the exchange, if there is one, is told that its client is gone."""
         if self._responding:
-            self._release().disconnected(reason)
+            self._release().disconnected(reason, unsent=self._unsent())
         self.abort()
 
     def drain(self) -> None:
@@ -361,7 +362,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._shared.closed(self)
         self._phase = _DROPPED
         if self._responding:
-            self._release().disconnected(reason.getErrorMessage())
+            self._release().disconnected(reason.getErrorMessage(), unsent=self._unsent())
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: the client reads too slowly."""

@@ -30,7 +30,8 @@ _OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01])[0-9]\.[0-9]\Z")
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_PLAIN_LINE = re.compile(rb"([A-Z]+) (/[!\"$->@-~]*)\??([!\"$-~]*) HTTP/1\.1")
+# Possessive: what does not match at once never will, and a client decides how long it is.
+_PLAIN_LINE = re.compile(rb"([A-Z]++) (/[!\"$->@-~]*+)\??([!\"$-~]*+) HTTP/1\.1")
 _REMEMBER_BELOW = 2048
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost:\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -251,11 +252,11 @@ class RequestReader:
         not plain, or the head not one, or not whole: then `take` knows.
         """
         lines, fields, host, framing = self._said
-        if self._partial or not head.endswith(lines):
-            return None
         size = len(head)
+        if size > self._unbounded or self._partial or not head.endswith(lines):
+            return None
         line = _PLAIN_LINES[head[: size - len(lines)]]
-        if line is None or size > self._unbounded:
+        if line is None:
             return None
         self.framing = framing
         at = self._client, self._server

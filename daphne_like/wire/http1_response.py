@@ -101,7 +101,7 @@ class ResponseSide:
     _shared: Shared
     _write: Callable[[bytes], None]
     _write_pieces: Callable[[Iterable[bytes]], None]
-    _write_file: Callable[[int, int, int, bytes], None]
+    _write_file: Callable[..., None]
 
     full = False
     _responding = False
@@ -148,8 +148,9 @@ class ResponseSide:
     def send_file(self, file: int, offset: int, count: int) -> None:
         """Send a part of a file as a piece of the body: one chunk, where there are chunks."""
         if self._chunked:
-            self._write(b"%x\r\n" % count)
-        self._write_file(file, offset, count, b"\r\n" if self._chunked else b"")
+            self._write_file(file, offset, count, b"%x\r\n" % count, b"\r\n")
+        else:
+            self._write_file(file, offset, count)
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The body is complete; trailers go where there are chunks (RFC 9112, section 7.1.2)."""

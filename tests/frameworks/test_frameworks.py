@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -145,6 +146,20 @@ def test_head_has_the_head_of_get_and_no_body(client, curl):
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.content == b""
     assert curl("--head", "/json").startswith("HTTP/1.1 200 OK\n")
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["starlette_app:app", "starlette_app:wrapped"],
+    ids=["plain", "wrapped"],
+    indirect=True,
+)
+def test_a_stream_that_fails_ends_and_is_logged(client, server):
+    with suppress(httpx.TransportError):  # Starlette's middleware completes it first.
+        assert client.get("/breaks").text == "begun"
+    eventually(lambda: "ValueError: the stream's own error" in server.errors)
+    assert "RecursionError" not in server.errors
+    assert client.get("/json").status_code == 200
 
 
 @pytest.mark.parametrize(

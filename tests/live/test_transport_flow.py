@@ -321,10 +321,10 @@ async def test_a_file_goes_between_what_is_written_before_and_after_it(stack: St
     with file_of(LARGE) as file:
         content = os.pread(file.fileno(), LARGE, 0)
         transport.write(before)
-        transport.send_file(file.fileno(), 1, LARGE - 2, b"tail")
+        transport.send_file(file.fileno(), 1, LARGE - 2, b"head", b"tail")
     assert transport.unsent() >= LARGE
     assert await peer.receive_exactly(LARGE) == before
-    assert await peer.receive_exactly(LARGE + 2) == content[1:-1] + b"tail"
+    assert await peer.receive_exactly(LARGE + 6) == b"head" + content[1:-1] + b"tail"
     await protocol.until(lambda: protocol.events[-1] == "asked")
     transport.write(after)
     transport.loseConnection()

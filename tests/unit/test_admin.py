@@ -124,6 +124,16 @@ def test_connections_are_shown_with_what_they_do_the_busy_ones_first(house):
     assert rest == {("head", 1.5, 0), ("idle", 1.5, 0)}
 
 
+def test_of_a_long_target_the_beginning_is_shown(house):
+    async def main(at: House) -> str:
+        wire = at.connect(GET.replace(b"/p", b"/" + b"p" * 300 + b"?q"))
+        page = json.loads(Reply(at, "/connections").body)
+        wire.vanish()
+        return page["connections"][0]["current"][0]["target"]
+
+    assert serving(house(slow), main) == "/" + "p" * 199 + "..."
+
+
 def test_the_client_is_whom_the_request_is_for_and_the_peer_who_is_connected(house):
     async def main(at: House) -> Any:
         said = b"X-Forwarded-For: 10.0.0.1\r\n\r\n"

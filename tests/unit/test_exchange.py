@@ -109,3 +109,10 @@ def test_a_record_names_its_fields() -> None:
     assert (made.kind, made.status, made.bytes_in, made.bytes_out) == ("http", 200, 1, 2)
     assert (made.started, made.first_byte, made.duration) == (3.0, 0.1, 0.2)
     assert made.outcome == "complete"
+
+
+def test_of_what_is_long_the_beginning_is_shown() -> None:
+    assert escaped(b"a" * 2048) == "a" * 2048
+    assert escaped(b"a" * 2049) == "a" * 2048 + "..."
+    assert escaped(b"\x80bc", 2) == r"\x80b..."
+    assert len(request(b"/" * 9000, b"q" * 9000).target) == 2048 + 3

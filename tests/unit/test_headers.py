@@ -117,6 +117,12 @@ class TestHost:
             assert host_of(host) == host
         assert remembered == {b"a", b"b"}
 
+    def test_long_ones_are_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(headers, "_good_hosts", remembered := set())
+        assert host_of(b"a" * 256) == b"a" * 256
+        assert host_of(b"a" * 255) == b"a" * 255
+        assert remembered == {b"a" * 255}
+
 
 class TestFraming:
     def test_a_plain_request_has_no_body_and_goes_on(self) -> None:

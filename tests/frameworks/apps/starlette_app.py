@@ -39,6 +39,14 @@ def threaded(request):
     return JSONResponse({"from": "a thread"})
 
 
+async def breaks(request):
+    async def pieces():
+        yield b"begun"
+        raise ValueError("the stream's own error")
+
+    return StreamingResponse(pieces())
+
+
 def file(request):
     return FileResponse(__file__)
 
@@ -123,6 +131,7 @@ class PassOn(BaseHTTPMiddleware):
 routes = [
     Route("/json", Greeting),
     Route("/sync", threaded),
+    Route("/breaks", breaks),
     Route("/file", file),
     Route("/form", form, methods=["POST"]),
     Route("/upload", upload, methods=["POST"]),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from daphne_like.errors import ClientDisconnected
+from daphne_like.exchange import Record
 from daphne_like.limits import Limits
 from tests.unit.asgi.fakes import (
     DISCONNECT,
@@ -103,6 +104,38 @@ def gone_during(app: Any, limits: Limits | None = None) -> Served:
 
     served: Served = run(main())
     return served
+
+
+def told(**said: Any) -> Record:
+    """The record of an exchange that has sent ten bytes when its stream is gone."""
+
+    async def app(scope, receive, send):
+        await send(START)
+        if not said.get("refused"):
+            await send(body(b"0123456789", more=True))
+        await asyncio.sleep(1)
+
+    async def main() -> Record:
+        served, stream = Served(app), FakeStream()
+        exchange = served.open(stream)
+        if not said.get("refused"):
+            await turn()
+        stream.outcome = "lost"
+        exchange.disconnected("gone", **said)
+        await ended(exchange)
+        return served.record
+
+    record: Record = run(main())
+    return record
+
+
+def test_what_never_left_is_not_counted():
+    assert [told(unsent=size).bytes_out for size in (0, 4, 99)] == [10, 6, 0]
+
+
+def test_who_was_refused_in_its_body_has_not_left():
+    record = told(refused=413)
+    assert (record.status, record.outcome, record.bytes_out) == (413, "refused", 0)
 
 
 def test_who_never_listens_is_told_at_once_by_an_os_error(caplog):

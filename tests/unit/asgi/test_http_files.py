@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -279,3 +281,97 @@ def test_who_leaves_in_the_middle_of_a_file_is_told_of(path):
     raised: list[bool] = []
     run(main())
     assert raised == [True]
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_who_is_cancelled_in_the_middle_of_a_file_may_not_go_on(path, goes_on):
+    """What came next would stand in the middle of the file."""
+
+    async def app(scope, receive, send):
+        await send(START)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(send(by_path(path)), 1)
+        if goes_on:
+            with pytest.raises(ClientDisconnected):
+                await send(body(b"evil"))
+
+    async def main() -> FakeStream:
+        stream = SlowStream(*FILES)
+        exchange = Served(app).open(stream)
+        await ended(exchange)
+        return stream
+
+    stream = run(main())
+    assert (stream.body, stream.outcome) == (TEXT, "aborted")
+
+
+def test_nothing_may_come_between_the_parts_of_a_file(path):
+    async def app(scope, receive, send):
+        await send(start(200, length(10)))
+        sending = asyncio.create_task(send(by_path(path)))
+        await turn()
+        for message in (body(b"evil", more=True), by_path(path)):
+            with pytest.raises(AppFault, match="in state FILE"):
+                await send(message)
+        streams[0].full = False
+        exchanges[0].drained()
+        await sending
+
+    async def main() -> None:
+        streams.append(SlowStream(*FILES))
+        exchanges.append(Served(app).open(streams[0]))
+        await ended(exchanges[0])
+
+    streams: list[SlowStream] = []
+    exchanges: list[Any] = []
+    run(main())
+    assert (streams[0].body, streams[0].outcome) == (TEXT, "complete")
+
+
+def test_a_file_that_the_kernel_cannot_take_is_no_part_of_the_response(path, caplog):
+    class Full(FakeStream):
+        def send_file(self, file: int, offset: int, count: int) -> None:
+            raise OSError(24, "Too many open files")
+
+    async def app(scope, receive, send):
+        await send(start(200, length(4)))
+        with pytest.raises(AppFault, match="Too many open files"):
+            await send(by_path(path) | {"path": path})
+        await send(body(b"else"))
+
+    async def main() -> FakeStream:
+        stream = Full(*FILES)
+        await Served(app).get(stream=stream)
+        return stream
+
+    (Path(path)).write_bytes(b"four")
+    stream = run(main())
+    assert (stream.body, stream.outcome) == (b"else", "complete")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_who_listens_is_not_told_by_send_when_the_client_leaves_in_a_file(path, cancelled):
+    async def app(scope, receive, send):
+        await receive()
+        await send(start(200, length(10)))
+        listening = asyncio.create_task(receive())
+        sending = asyncio.create_task(send(by_path(path)))
+        await turn()
+        streams[0].outcome = "lost"
+        exchanges[0].disconnected("gone")
+        if cancelled:
+            sending.cancel()
+        await asyncio.wait([sending, listening])
+        ends.append(sending.cancelled() is cancelled and listening.result()["type"])
+
+    async def main() -> None:
+        streams.append(SlowStream(*FILES))
+        exchanges.append(Served(app).open(streams[0]))
+        exchanges[0].body_ended()
+        await ended(exchanges[0])
+
+    streams: list[SlowStream] = []
+    exchanges: list[Any] = []
+    ends: list[Any] = []
+    run(main())
+    assert ends == ["http.disconnect"]

@@ -142,10 +142,10 @@ class TestOutput:
         at, producer = Connected(), Producing()
         at.wire.registerProducer(producer, True)
         with (tmp_path / "file").open("rb") as file:
-            at.wire.send_file(file.fileno(), 1, 3, b"!")
+            at.wire.send_file(file.fileno(), 1, 3, b"?", b"!")
             assert (at.wire.received, producer.told) == (b"", ["pause"])
             at.clock.advance(0)
-            assert (at.wire.received, producer.told) == (b"bcd!", ["pause", "resume"])
+            assert (at.wire.received, producer.told) == (b"?bcd!", ["pause", "resume"])
             at.wire.stop_reading()
             at.wire.send_file(file.fileno(), 0, 1)
             at.clock.advance(0)

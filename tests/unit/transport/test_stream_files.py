@@ -42,7 +42,7 @@ def sending(loop: Loop, protocol: Notes, waiting: int = 0) -> tuple[NativeTransp
     native.waiting = waiting
     native.limits.clear()
     transport.registerProducer(Producer(protocol), True)
-    transport.send_file(7, 5, 100, b"tail")
+    transport.send_file(7, 5, 100, b"head", b"tail")
     return transport, native
 
 
@@ -55,7 +55,7 @@ def test_a_file_is_sent_at_once_where_nothing_is_before_it(loop: Loop, files: li
     assert protocol.events == ["pause"]
     assert transport.unsent() == 100
     file.over(None)
-    assert native.written == [b"tail"]
+    assert native.written == [b"head", b"tail"]
     assert native.limits == [0, BUDGET]
     assert protocol.events == ["pause", "resume"]
     assert transport.unsent() == 0
@@ -93,20 +93,34 @@ def test_the_end_waits_for_the_file(loop: Loop, files: list[File], how: str) -> 
     assert {"close", "write_eof"} & set(native.calls)
 
 
-def test_a_file_that_breaks_off_breaks_the_connection_off(loop: Loop, files: list[File]) -> None:
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (OSError("it is shorter"), ["Cannot send the rest of a file: it is shorter"]),
+        (BrokenPipeError(), []),
+    ],
+)
+def test_a_file_that_breaks_off_breaks_the_connection_off(
+    loop: Loop, files: list[File], caplog: pytest.LogCaptureFixture, error: OSError, lines: Any
+) -> None:
     transport, native = sending(loop, Notes())
-    files[0].over(OSError("shorter"))
+    files[0].left = 70
+    files[0].over(error)
     loop.turn()
     assert native.calls[-1] == "abort"
-    assert native.written == []
+    assert native.written == [b"head"]
+    assert caplog.messages == lines
+    assert transport.unsent() == 70
     transport.send_file(7, 0, 1)
     assert len(files) == 1
 
 
 def test_who_leaves_gets_no_more_of_the_file(loop: Loop, files: list[File]) -> None:
     transport, _ = sending(loop, Notes())
+    files[0].left = 60
     transport.connection_lost(None)
     assert files[0].calls == ["start", "close"]
+    assert transport.unsent() == 60
     transport, _ = sending(loop, Notes())
     transport.abortConnection()
     assert files[1].calls == ["start", "close"]

@@ -156,6 +156,22 @@ class TestLostConnections:
         served.wire.vanish()
         assert served.last.events == ["body_ended"]
 
+    @pytest.mark.parametrize("how", ["vanish", "cut"])
+    def test_what_the_client_never_got_is_told(self, serve: Serve, how: str) -> None:
+        served = serve()
+        served.wire.stop_reading()
+        served.send(GET).last.start(b"x" * 500)
+        waiting = len(served.wire.outgoing)
+        served.wire.vanish() if how == "vanish" else served.connection.cut("enough")
+        assert served.last.unsent == waiting > 500
+        assert served.last.refused is None
+
+    def test_a_body_that_breaks_after_the_head_refuses_nothing(self, serve: Serve) -> None:
+        served = serve().send(POST)
+        served.last.start(b"x")
+        served.send_eof()
+        assert served.last.refused is None
+
 
 class TestSlowReaders:
     def test_of_a_foreign_transport_only_what_is_taken_whole_counts(

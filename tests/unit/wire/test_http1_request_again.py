@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+from typing import Any
+
 import pytest
 
 from daphne_like.errors import RemoteFault
@@ -95,3 +99,32 @@ def test_lines_are_remembered_up_to_a_bound_and_long_ones_never() -> None:
     assert known[b"BREW / HTTP/1.1"] is known[b"GET / HTTP/1.0"] is None
     assert all(len(line) < 256 for line in known)
     assert None not in known.values()
+
+
+@pytest.mark.parametrize(
+    "almost",
+    [
+        lambda size: b"GET /" + b"a" * size,
+        lambda size: b"GET /" + b"?" * size,
+        lambda size: b"GET /" + b"a?" * (size // 2) + b"\xe9 HTTP/1.1",
+        lambda size: b"G" * size,
+        lambda size: b"GET /" + b"a" * size + b" HTTP/1.0",
+    ],
+)
+def test_a_line_that_is_almost_plain_costs_in_proportion_to_its_size(almost: Any) -> None:
+    """Sixteen times the size costs sixteen times as much; if tries were tried again, 256 times."""
+
+    def cost(size: int) -> float:
+        line, best = almost(size), math.inf
+        for _ in range(5):
+            began = time.process_time()
+            http1_request._PLAIN_LINE.fullmatch(line)
+            best = min(best, time.process_time() - began)
+        return best
+
+    assert cost(320_000) < 100 * max(cost(20_000), 1e-5)
+
+
+def test_what_is_too_long_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1_request, "_PLAIN_LINES", None)
+    assert reader(line_size=100).again(b"GET /" + b"a" * 100 + b"\r\n\r\n" * 2) is None
