@@ -19,7 +19,7 @@ from daphne_like.asgi.http import HTTPExchange
 from daphne_like.asgi.http_send import SendSide, flush_heads
 from daphne_like.asgi.scope import Message, Scope
 from daphne_like.exchange import Observer, Request, Stream
-from daphne_like.limits import Limits
+from daphne_like.limits import Limits, Tally
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -27,6 +27,9 @@ ASGIApplication = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
 ]
+
+_LINES = 20
+"""Exchanges that are too late, of which each is logged; of a crowd, only how many there were."""
 
 
 class Application:
@@ -52,6 +55,8 @@ class Application:
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
         self.live: set[HTTPExchange] = set()
+        self.late = Tally(self.now, most=_LINES)
+        self._unwilling = Tally(self.now, most=_LINES)
         self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
         # Taken here, so that a pipelined request does not see what its predecessor left.
@@ -98,13 +103,15 @@ class Application:
         task = exchange.task
         if task is None:
             return
-        _logger.warning(
-            "The application took longer than %s s to end, with nobody left who waits for it, "
-            "and is cancelled: %s, in %s",
-            self.limits.application_close_timeout,
-            exchange.request.label,
-            _waiting_in(task),
-        )
+        if told := self._unwilling.count():
+            _logger.warning(
+                "The application took longer than %s s to end, with nobody left who waits for it, "
+                "and is cancelled: %s, in %s%s",
+                self.limits.application_close_timeout,
+                exchange.request.label,
+                _waiting_in(task),
+                f", and {told - 1} others" if told > 1 else "",
+            )
         task.cancel()
 
     async def drain(self, seconds: float) -> None:

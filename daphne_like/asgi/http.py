@@ -79,7 +79,9 @@ class HTTPExchange(SendSide):
 
     def timed_out(self) -> None:
         """The whole exchange took too long: 503 if nothing was sent, else cut it."""
-        _logger.warning("%s took longer than --http-timeout", self.request.label)
+        if told := self._application.late.count():
+            others = f", and {told - 1} others" if told > 1 else ""
+            _logger.warning("%s took longer than --http-timeout%s", self.request.label, others)
         self._outcome = "timed out"
         self._answer(503, "timed out")
         self._application.cancel_later(self)

@@ -248,3 +248,29 @@ def test_a_duration_is_by_the_clock_that_is_given_though_the_loops_stands_still(
 
     record = run(main())
     assert 0 < record.first_byte < record.duration
+
+
+def late(times: int) -> None:
+    """A crowd of exchanges takes too long, and one a while later."""
+
+    async def main() -> None:
+        served = Served(lambda *_: asyncio.sleep(1000), Limits(application_close_timeout=7))
+        for number in (times, 1):
+            exchanges = [served.open(FakeStream()) for _ in range(number)]
+            await turn()
+            for exchange in exchanges:
+                exchange.timed_out()
+            for exchange in exchanges:
+                await ended(exchange)
+            await asyncio.sleep(60)
+
+    run(main())
+
+
+def test_of_a_crowd_that_is_late_the_log_says_how_many_there_were(caplog):
+    late(30)
+    for words in ("took longer than --http-timeout", "and is cancelled"):
+        lines = [line for line in caplog.messages if words in line]
+        assert len(lines) == 21
+        assert lines[-1].endswith(", and 10 others")
+        assert not any("others" in line for line in lines[:-1])
