@@ -131,7 +131,7 @@ def opened_by(
         open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
     most = limits.concurrency
     if most:
-        open = admitted(open, application.live, most, application.now, shared.refusals)
+        open = admitted(open, application.live, most, shared.flood, shared.refusals)
     return open
 
 
