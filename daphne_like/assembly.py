@@ -92,6 +92,7 @@ async def rehearse(config: Config, reactor: Any) -> None:
 
     Raises :class:`DaphneLikeError`, as a start would.
     """
+    compiled(config.access_log_format)
     call, loop = application_of(config), asyncio.get_running_loop()
     application = Application(call, config.limits, loop, root_path=config.root_path)
     proxies = Proxies(config)

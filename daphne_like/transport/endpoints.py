@@ -168,13 +168,13 @@ _Asked = Preambles | None
 def _tcp_from(
     reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked)
 
 
 def _tcp6_from(
     reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "::", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked)
 
 
 def _unix_from(
@@ -195,6 +195,13 @@ def _fd_from(
 ) -> NativeEndpoint:
     """``domain`` is what Daphne's has to be told; we see the socket's family."""
     return inherited(reactor, _number(fileno), limits, asked)
+
+
+def _port(text: str) -> int:
+    port = _number(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{text} is no port: those are from 0 to 65535")
+    return port
 
 
 def _backlog(text: str) -> int | None:

@@ -117,6 +117,8 @@ def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, op
         ({}, None),
         ({"demo": False, "application": "nowhere:app"}, "Cannot import 'nowhere'"),
         ({"forwarded_allow_ips": "nobody"}, "--forwarded-allow-ips 'nobody'"),
+        ({"access_log_format": "%(nothing)s"}, "--access-log-format"),
+        ({"request_id": "X-Forwarded-For", "proxy_headers": True}, "--request-id X-Forwarded-For"),
     ],
 )
 def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options, refused):

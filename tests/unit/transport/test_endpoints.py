@@ -241,6 +241,9 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
     [
         ("tcp", "missing a required argument: 'port'"),
         ("tcp:abc", "'abc' is not a number to base 10"),
+        ("tcp:65536", "65536 is no port: those are from 0 to 65535"),
+        ("tcp6:-1", "-1 is no port"),
+        ("haproxy:tcp:70000", "70000 is no port"),
         ("tcp:80:interfaec=127.0.0.1", "unexpected keyword argument 'interfaec'"),
         ("tcp:80:127.0.0.1:9:9", "too many positional arguments"),
         ("tcp:80:backlog=many", "'many' is not a number"),
