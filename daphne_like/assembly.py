@@ -194,10 +194,10 @@ _OURS_ALONE = 0o600
 
 def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamServerEndpoint:
     """Where the admin listener listens."""
-    host, port = address
+    (host, port), option = address, "--admin-bind"
     if port is None:
-        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE)
-    return endpoints.tcp(reactor, host, port, limits)
+        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE, option=option)
+    return endpoints.tcp(reactor, host, port, limits, option=option)
 
 
 def describe(host: Any) -> str:

@@ -235,6 +235,9 @@ def _check_request_id(name: str) -> None:
 
 def _check_host(host: str) -> None:
     """An address has no port; an IPv6 address has more than one colon."""
+    kind, _, path = host.partition(":")
+    if kind == "unix":
+        raise ConfigError(f"--bind {host}: a Unix socket has its own option, --unix-socket {path}.")
     with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
     if with_port:
         raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")

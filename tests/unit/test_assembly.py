@@ -237,6 +237,7 @@ def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
     for address in (("::1", 9000), ("/x", None)):
         assert admin_endpoint(address, at, at.config.limits) is at
     assert at.asked == [("tcp", "::1", 9000), ("unix", "/x", ("mode", 0o600))]
+    assert at.options == ["--admin-bind"] * 2
 
 
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):

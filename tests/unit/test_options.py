@@ -192,6 +192,7 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "keep_alive": math.nan}, "--keep-alive nan is not a number of seconds"),
         ({"demo": True, "keep_alive": math.inf}, "--keep-alive inf is not a number of seconds"),
         ({"demo": True, "host": "127.0.0.1:80"}, "--bind 127.0.0.1:80: .* own option, --port 80"),
+        ({"demo": True, "host": "unix:/tmp/x"}, "--bind unix:/tmp/x: .* --unix-socket /tmp/x"),
         ({"demo": True, "host": "[::1]:80"}, "--port 80"),
         ({"demo": True, "host": ":80"}, "--port 80"),
         ({"demo": True, "health_path": "health"}, "--health-path 'health': write .*/health for"),
