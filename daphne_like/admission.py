@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from daphne_like.answers import answer
 from daphne_like.exchange import Exchange, Open, Request, Stream
-from daphne_like.limits import Tally
+from daphne_like.limits import Flood
 
 _logger = logging.getLogger("daphne_like.http")
 
@@ -24,22 +24,26 @@ def admitted(
     open: Open,
     live: Collection[object],
     most: int,
-    now: Callable[[], float],
+    flood: Callable[[Callable[[int], None]], Flood],
     refusals: Counter[tuple[int, str]],
 ) -> Open:
     """Wrap `open`: with `most` in `live` already, a request is answered 503.
 
-    `now` is a clock in seconds. Each is counted in `refusals`, by status and reason; the log
-    tells of the first, and then how many there were.
+    Each is counted in `refusals`, by status and reason. The log tells of the first, and then
+    how many there were: that is counted by what `flood` makes of the function that says it.
     """
-    tally = Tally(now)
+
+    def tell(away: int) -> None:
+        _logger.warning("Answered 503 to %d, with %d requests running", away, len(live))
+
+    counted = flood(tell)
 
     def open_admitted(request: Request, stream: Stream) -> Exchange:
         if len(live) < most:
             return open(request, stream)
         refusals[_REASON] += 1
-        if away := tally.count():
-            _logger.warning("Answered 503 to %d, with %d requests running", away, len(live))
+        if away := counted.count():
+            tell(away)
         return answer(request, stream, 503, _BODY, (b"retry-after", b"1"))
 
     return open_admitted

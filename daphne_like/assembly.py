@@ -92,6 +92,7 @@ async def rehearse(config: Config, reactor: Any) -> None:
 
     Raises :class:`DaphneLikeError`, as a start would.
     """
+    compiled(config.access_log_format)
     call, loop = application_of(config), asyncio.get_running_loop()
     application = Application(call, config.limits, loop, root_path=config.root_path)
     proxies = Proxies(config)
@@ -131,7 +132,7 @@ def opened_by(
         open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
     most = limits.concurrency
     if most:
-        open = admitted(open, application.live, most, application.now, shared.refusals)
+        open = admitted(open, application.live, most, shared.flood, shared.refusals)
     return open
 
 
@@ -193,10 +194,10 @@ _OURS_ALONE = 0o600
 
 def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamServerEndpoint:
     """Where the admin listener listens."""
-    host, port = address
+    (host, port), option = address, "--admin-bind"
     if port is None:
-        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE)
-    return endpoints.tcp(reactor, host, port, limits)
+        return endpoints.unix(reactor, host, limits, mode=_OURS_ALONE, option=option)
+    return endpoints.tcp(reactor, host, port, limits, option=option)
 
 
 def describe(host: Any) -> str:

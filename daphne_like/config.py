@@ -287,7 +287,8 @@ class Config:
         None,
         "--health-path",
         group="Health",
-        help="The path that the server answers by itself: 200 while it serves, 503 while it stops.",
+        help="The path that the server answers by itself: 200 while it serves. When it stops, "
+        "nobody can connect any more; who is connected still gets 503.",
     )
     admin_bind: tuple[str, int | None] | None = _option(
         None,

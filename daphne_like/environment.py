@@ -35,7 +35,8 @@ def options_in(environ: Mapping[str, str], files: Mapping[str, str]) -> tuple[Pl
             found.append(given(option, name, texts, f"{files.get(name, 'environment')} {name}"))
         elif name not in (CONFIG, ENV_FILE):
             near = suggestion(name, [*options, CONFIG, ENV_FILE], PREFIX)
-            warnings.append(f"{name} in the environment is no option{near or '.'}")
+            where = files.get(name, "the environment")
+            warnings.append(f"{name} in {where} is no option{near or '.'}")
     return place(found), warnings
 
 

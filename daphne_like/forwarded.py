@@ -154,13 +154,12 @@ class Forwarding(ABC):
                 headers[:] = list(_kept(headers, said, frozenset(spoken)))
 
     def _disbelieve(self, request: Request) -> None:
-        speaking = self._speaking
-        request.headers[:] = [
-            field
-            for field in request.headers
-            if not (name := field[0].replace(b"_", b"-")).startswith(b"x-forwarded-")
-            and name not in speaking
-        ]
+        request.headers[:] = [field for field in request.headers if not self.speaks(field[0])]
+
+    def speaks(self, name: bytes) -> bool:
+        """Whether a proxy may say something in the field `name`, which is in lower case."""
+        name = name.replace(b"_", b"-")
+        return name.startswith(b"x-forwarded-") or name in self._speaking
 
     @abstractmethod
     def read(self, spoken: Fields) -> Said:

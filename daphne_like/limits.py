@@ -256,8 +256,16 @@ class Tally:
         if self._told == self._most:
             return 0
         self._told += 1
-        told, self._untold = self._untold, 0
-        return told
+        return self.rest()
+
+    def rest(self) -> int:
+        """How many nobody was told of; from now on they count as told."""
+        untold, self._untold = self._untold, 0
+        return untold
+
+    def left(self) -> float:
+        """Seconds until more are told at once."""
+        return max(0.0, self._began + self._seconds - self._now())
 
 
 class DelayedCall(Protocol):
@@ -275,6 +283,38 @@ class Clock(Protocol):
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> DelayedCall:
         """Call `callable` in `delay` seconds."""
+
+
+class Flood:
+    """A tally that has the last word: what it keeps is told when its time is over.
+
+    A timer is in the clock only while there is something to tell; `tell` is called with how
+    many it is.
+    """
+
+    def __init__(self, clock: Clock, tell: Callable[[int], None], most: int = 1) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._tally = Tally(clock.seconds, most=most)
+        self._armed: DelayedCall | None = None
+
+    def count(self) -> int:
+        """Count one more; how many the caller is to tell now, 0 where it is too early."""
+        told = self._tally.count()
+        if not told and self._armed is None:
+            self._armed = self._clock.callLater(self._tally.left(), self._over)
+        return told
+
+    def end(self) -> None:
+        """Tell now what is left to tell: nothing is left in the clock."""
+        if self._armed is not None:
+            self._armed.cancel()
+            self._over()
+
+    def _over(self) -> None:
+        self._armed = None
+        if untold := self._tally.rest():
+            self._tell(untold)
 
 
 class Deadline:

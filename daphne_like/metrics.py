@@ -139,8 +139,8 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_requests_total",
             COUNTER,
-            "Requests that are over, by the version of HTTP, the method (OTHER for one that "
-            "nobody has standardised) and the status, none where the client got no answer.",
+            "Requests that are over, by the version of HTTP, the method (OTHER for one that is not "
+            "among the nine of HTTP) and the status, none where the client got no answer.",
             ("protocol", "method", "status"),
         ),
         lambda at: at.requests.counted("count", _labels),

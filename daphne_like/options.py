@@ -176,6 +176,9 @@ def _check(config: Config) -> None:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
     if config.verbosity not in LEVELS.values():
         raise ConfigError(f"--verbosity {config.verbosity} is not between -2 and 3.")
+    if config.root_path and not config.root_path.startswith("/"):
+        path = config.root_path
+        raise ConfigError(f"--root-path {path} has no slash in front: write /{path}.")
     if config.health_path is not None:
         _check_path("--health-path", config.health_path)
     sendable("--server-name", "server", config.server_name)
@@ -232,6 +235,9 @@ def _check_request_id(name: str) -> None:
 
 def _check_host(host: str) -> None:
     """An address has no port; an IPv6 address has more than one colon."""
+    kind, _, path = host.partition(":")
+    if kind == "unix":
+        raise ConfigError(f"--bind {host}: a Unix socket has its own option, --unix-socket {path}.")
     with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
     if with_port:
         raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
@@ -241,6 +247,11 @@ def _check_path(flag: str, path: str) -> None:
     """A path as it stands in a request line, so that it can be compared as it comes."""
     if not re.fullmatch(r"/[!\"$->@-~]*", path):
         raise ConfigError(f"{flag} {path!r}: write a path as clients send it, /health for example.")
+
+
+_OF_THE_KERNEL = ("unsent_budget", "backlog")
+_KERNELS_MOST = 2**31 - 1
+"""What a C ``int`` holds, in which the kernel is told a limit."""
 
 
 def _check_limits(limits: Limits) -> None:
@@ -253,3 +264,7 @@ def _check_limits(limits: Limits) -> None:
             raise ConfigError(f"{option.long_flag} {value} is not a number of seconds.")
         if value is not None and value < 0 and not unlimited:
             raise ConfigError(f"{option.long_flag} {value} is negative; give 0 or more.")
+        if option.name in _OF_THE_KERNEL and value > _KERNELS_MOST:
+            raise ConfigError(f"{option.long_flag} {value} is too much; {_KERNELS_MOST} at most.")
+    if limits.max_requests_jitter and not limits.max_requests:
+        raise ConfigError("--limit-max-requests-jitter is nothing without --limit-max-requests.")

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.address import UNIXAddress
 
 from daphne_like.config import Config, facts
+from daphne_like.errors import ConfigError
 from daphne_like.exchange import Open
 from daphne_like.forwarded import STYLES, forwarded
 from daphne_like.request_id import identified
@@ -32,13 +33,17 @@ class Proxies:
         self._of_headers = Trusted(config.forwarded_allow_ips, "--forwarded-allow-ips")
         self._of_protocol = Trusted(config.proxy_protocol_allow_ips, "--proxy-protocol-allow-ips")
         self._headers = STYLES[config.forwarded_style](self._of_headers, facts(config), names)
+        self._request_id = (config.request_id or "").lower().encode()
+        if config.proxy_headers and self._headers.speaks(self._request_id):
+            taken = f"--request-id {config.request_id} is a header of --proxy-headers"
+            raise ConfigError(f"{taken}; try X-Request-ID.")
 
     def before(self, open: Open) -> Open:
         """Wrap `open`, where what they say of a client, or call a request, is believed."""
         if self._config.proxy_headers:
             open = forwarded(open, self._headers)
-        if self._config.request_id is not None:
-            open = identified(open, self._of_headers, self._config.request_id.lower().encode())
+        if self._request_id:
+            open = identified(open, self._of_headers, self._request_id)
         return open
 
     def preambles(self, roll: Roll) -> tuple[Preambles, Preambles | None]:

@@ -27,18 +27,21 @@ def identified(open: Open, trusted: Trusted, name: bytes, make: Callable[[], str
     """Wrap `open`: every request and every response has an id, in the field `name`.
 
     `name` is in lower case. A peer that is trusted may have given the id; who is not
-    trusted, or gives several, or something else, gets one that `make` makes.
+    trusted, or gives several, or something else, gets one that `make` makes. A field whose name
+    has ``_`` for ``-`` is removed: applications that know CGI's names take it for the same.
     """
+    plain = name.replace(b"_", b"-")
     believed = lru_cache(1024)(trusted.peer)  # A connection has the same for all its requests.
 
     def open_identified(request: Request, stream: Stream) -> Exchange:
-        values = [value for known, value in request.headers if known == name]
+        alike = [field for field in request.headers if field[0].replace(b"_", b"-") == plain]
+        values = [value for known, value in alike if known == name]
         if len(values) == 1 and _GOOD.fullmatch(values[0]) and believed(request.peer):
             field = name, values[0]
         else:
             field = name, make().encode()
-            others = [kept for kept in request.headers if kept[0] != name]
-            request.headers = [*others, field]
+        if alike != [field]:
+            request.headers = [*(other for other in request.headers if other not in alike), field]
         request.request_id = field[1].decode()
         return open(request, _IdentifiedStream(stream, field))
 

@@ -31,6 +31,7 @@ from daphne_like.assembly import (
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
+from daphne_like.limits import Tally
 from daphne_like.proxies import Proxies
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
@@ -73,6 +74,7 @@ class ASGIService(Service):
         self._way_out = way_out
         self._stage = Stage.STARTING
         self._ports: list[IListeningPort] = []
+        self._crowds = Tally(time.monotonic)
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
         self._shared: Shared | None = None
@@ -125,7 +127,7 @@ class ASGIService(Service):
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
-        if crowded and self._shared is not None:
+        if crowded and self._shared is not None and self._crowds.count():
             _logger.warning("%d connections: more have to wait", len(self._shared.connections))
         for port in self._ports:
             pausable = cast(IPushProducer, port)

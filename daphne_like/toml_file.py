@@ -17,6 +17,7 @@ from daphne_like.options import APPLICATION, OPTIONS, Option, switch
 from daphne_like.sources import PYPROJECT, Given, Place, by_name, given, place, suggestion
 
 _TABLE = "daphne-like"
+_SPELLINGS = (_TABLE, "daphne_like")
 
 
 # --- Reading ------------------------------------------------------------------------------
@@ -29,9 +30,12 @@ def read(file: str) -> Place:
     except OSError as error:
         raise ConfigError(f"Cannot read --config {file}: {error.strerror}.") from None
     table = _parsed(content, file)
+    ours = _ours(table, file)
     if Path(file).name != PYPROJECT:
+        if ours is not None:
+            wrong = f"{file}: [tool.{_TABLE}] is for a pyproject.toml"
+            raise ConfigError(f"{wrong}; here, take the options out of it.")
         return _options(table, file)
-    ours = _ours(table)
     if ours is None:
         raise ConfigError(f"{file} has no table [tool.{_TABLE}]: write the options into one.")
     return _options(ours, file)
@@ -46,9 +50,9 @@ def found() -> Place:
             f"Cannot read {PYPROJECT}: {error.strerror}; --config /dev/null does without it."
         ) from None
     # Most do not speak of us, and parsing one takes a start a hundredth of a second.
-    if _TABLE.encode() not in content:
+    if not any(name.encode() in content for name in _SPELLINGS):
         return {}
-    return _options(_ours(_parsed(content, PYPROJECT)) or {}, PYPROJECT)
+    return _options(_ours(_parsed(content, PYPROJECT), PYPROJECT) or {}, PYPROJECT)
 
 
 def _parsed(content: bytes, file: str) -> dict[str, Any]:
@@ -64,10 +68,14 @@ def _parsed(content: bytes, file: str) -> dict[str, Any]:
         raise ConfigError(f"{file} is not TOML: {why}.") from None
 
 
-def _ours(table: dict[str, Any]) -> dict[str, Any] | None:
+def _ours(table: dict[str, Any], file: str) -> dict[str, Any] | None:
     tools = table.get("tool")
-    ours = tools.get(_TABLE) if isinstance(tools, dict) else None
-    return ours if isinstance(ours, dict) else None
+    given = [tools.get(name) for name in _SPELLINGS] if isinstance(tools, dict) else []
+    ours = [each for each in given if isinstance(each, dict)]
+    if len(ours) > 1:
+        one, other = _SPELLINGS
+        raise ConfigError(f"{file}: [tool.{one}] and [tool.{other}] are the same: write one table.")
+    return ours[0] if ours else None
 
 
 def _options(table: dict[str, Any], file: str) -> Place:

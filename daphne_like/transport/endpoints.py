@@ -93,9 +93,11 @@ def tcp(
     limits: Limits,
     backlog: int | None = None,
     preambles: Preambles | None = None,
+    option: str = "--bind",
 ) -> NativeEndpoint:
-    """TCP over IPv4 or IPv6."""
-    return NativeEndpoint(reactor, partial(tcp_listener, host, port), limits, backlog, preambles)
+    """TCP over IPv4 or IPv6; errors say `option`."""
+    listen = partial(tcp_listener, host, port, option=option)
+    return NativeEndpoint(reactor, listen, limits, backlog, preambles)
 
 
 def unix(
@@ -105,9 +107,11 @@ def unix(
     mode: int = UNIX_MODE,
     backlog: int | None = None,
     preambles: Preambles | None = None,
+    option: str = "--unix-socket",
 ) -> NativeEndpoint:
-    """A Unix socket of our own."""
-    return NativeEndpoint(reactor, partial(unix_listener, path, mode), limits, backlog, preambles)
+    """A Unix socket of our own; errors say `option`."""
+    listen = partial(unix_listener, path, mode, option=option)
+    return NativeEndpoint(reactor, listen, limits, backlog, preambles)
 
 
 def inherited(
@@ -164,17 +168,19 @@ def _twisteds(reactor: Any, text: str) -> IStreamServerEndpoint:
 
 _Asked = Preambles | None
 
+_OPTION = "--endpoint"
+
 
 def _tcp_from(
     reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked, _OPTION)
 
 
 def _tcp6_from(
     reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "::", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _number(port), limits, _backlog(backlog), asked)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked, _OPTION)
 
 
 def _unix_from(
@@ -187,7 +193,7 @@ def _unix_from(
     lockfile: str = "",
 ) -> NativeEndpoint:
     """``lockfile`` is Twisted's way to know a stale socket; we know it without."""
-    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog), asked)
+    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog), asked, _OPTION)
 
 
 def _fd_from(
@@ -197,8 +203,18 @@ def _fd_from(
     return inherited(reactor, _number(fileno), limits, asked)
 
 
+def _port(text: str) -> int:
+    port = _number(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{text} is no port: those are from 0 to 65535")
+    return port
+
+
 def _backlog(text: str) -> int | None:
-    return _number(text) if text else None
+    backlog = _number(text) if text else None
+    if backlog is not None and not 0 <= backlog < 2**31:
+        raise ValueError(f"{text} is no backlog: {2**31 - 1} at most")
+    return backlog
 
 
 def _number(text: str, base: int = 10) -> int:

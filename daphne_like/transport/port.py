@@ -80,7 +80,8 @@ class LoopServer(Acceptor):
 
     async def _start(self) -> None:
         try:
-            self._server = await self._made()
+            if self._started:  # Otherwise its socket may be closed already.
+                self._server = await self._made()
         except OSError as error:
             self._rest(error)
         if not self._started:

@@ -57,8 +57,11 @@ def bound_unsent(listener: socket.socket, size: int) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, option, size)
 
 
-def tcp_listener(host: str, port: int, backlog: int) -> Listener:
-    """Bind `host` (a name, an IPv4 or IPv6 literal, or "" for all of IPv4) and `port`."""
+def tcp_listener(host: str, port: int, backlog: int, option: str = "--bind") -> Listener:
+    """Bind `host` (a name, an IPv4 or IPv6 literal, or "" for all of IPv4) and `port`.
+
+    `option` is where an operator has given them.
+    """
     host = host.strip("[]")
     what = f"{host or '*'}:{port}"
     if not 0 <= port <= 65535:
@@ -72,7 +75,7 @@ def tcp_listener(host: str, port: int, backlog: int) -> Listener:
         )
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise StartupError(f"Cannot listen on {what}: {reason}; check --bind.") from None
+        raise StartupError(f"Cannot listen on {what}: {reason}; check {option}.") from None
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
     try:
@@ -82,25 +85,27 @@ def tcp_listener(host: str, port: int, backlog: int) -> Listener:
         listener.listen(backlog)
     except OSError as error:
         listener.close()
-        raise StartupError(_why_not(what, error)) from None
+        raise StartupError(_why_not(what, error, option)) from None
     return Listener(listener)
 
 
-def _why_not(what: str, error: OSError) -> str:
+def _why_not(what: str, error: OSError, option: str) -> str:
+    port = "--port" if option == "--bind" else option
     reasons = {
-        errno.EADDRINUSE: "the address is in use; stop the other server or choose another --port",
+        errno.EADDRINUSE: f"the address is in use; stop the other server or choose another {port}",
         errno.EACCES: "permission denied; ports below 1024 need privileges",
-        errno.EADDRNOTAVAIL: "this machine has no such address; check --bind",
+        errno.EADDRNOTAVAIL: f"this machine has no such address; check {option}",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return f"Cannot listen on {what}: {reason}."
 
 
-def unix_listener(path: str, mode: int, backlog: int) -> Listener:
+def unix_listener(path: str, mode: int, backlog: int, option: str = "--unix-socket") -> Listener:
     """Bind a Unix socket at `path` with the permission bits `mode`.
 
     A stale socket, one that nobody answers on, is replaced; anything else at `path` is left
     alone and refused. The path is removed when the listener is closed, if it is still ours.
+    `option` is where an operator has given it.
     """
     target = Path(path)
     _clear(target)
@@ -118,7 +123,7 @@ def unix_listener(path: str, mode: int, backlog: int) -> Listener:
             closed()
         missing = error.errno == errno.ENOENT
         reason = "its directory does not exist" if missing else error.strerror or str(error)
-        raise StartupError(f"Cannot listen on {path}: {reason}; check --unix-socket.") from None
+        raise StartupError(f"Cannot listen on {path}: {reason}; check {option}.") from None
     return Listener(listener, closed)
 
 

@@ -18,12 +18,18 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Address, Field, Open, Snapshot, printable
 from daphne_like.headers import DEFAULTABLE
-from daphne_like.limits import Clock, Limits, Tally
+from daphne_like.limits import Clock, Flood, Limits
 
 _logger = logging.getLogger("daphne_like.http")
 
 _LINES = 20
 """Refusals that are logged one by one in a while; of a flood, only how many there were."""
+
+_ROOMY = 0.95
+"""The part of the connections that there may be at which more are accepted again.
+
+With one place free the next who comes would take it, and so on: no end of stopping and starting.
+"""
 
 _REASONS = 64
 """Kinds of refusals that are counted apart; there are fewer, as long as nobody makes one up."""
@@ -90,8 +96,8 @@ class Shared:
 
     ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
-    may be, and with ``False`` when there is room again. ``refusals`` counts the requests that no
-    application saw, by status and reason.
+    may be, and with ``False`` when a twentieth of them, one at least, has left. ``refusals``
+    counts the requests that no application saw, by status and reason.
     """
 
     def __init__(
@@ -109,17 +115,27 @@ class Shared:
         self.accepted = 0
         self.clients: Counter[str] = Counter()
         self.refusals: Counter[tuple[int, str]] = Counter()
-        self._tally = Tally(clock.seconds, most=_LINES)
+        self._floods: list[Flood] = []
+        self._refused = self.flood(_tell_refused, _LINES)
         self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
+        self._roomy = min(limits.connections - 1, int(limits.connections * _ROOMY))
+        self._full = False
         self._emptied: Callable[[], None] | None = None
+
+    def flood(self, tell: Callable[[int], None], most: int = 1) -> Flood:
+        """A tally whose last word comes when the server stops at the latest."""
+        flood = Flood(self.clock, tell, most)
+        self._floods.append(flood)
+        return flood
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made."""
         self.connections.add(connection)
         if connection.client is not None:
             self.clients[connection.client[0]] += 1
-        if len(self.connections) == self.limits.connections:
+        if len(self.connections) == self.limits.connections and not self._full:
+            self._full = True
             self.crowded(True)
 
     def closed(self, connection: Drainable) -> None:
@@ -127,7 +143,8 @@ class Shared:
         self.connections.discard(connection)
         if connection.client is not None:
             self._forget(connection.client[0])
-        if len(self.connections) == self.limits.connections - 1:
+        if self._full and len(self.connections) <= self._roomy:
+            self._full = False
             self.crowded(False)
         if self._emptied is not None and not self.connections:
             self._emptied()
@@ -140,7 +157,7 @@ class Shared:
         kind = fault.status, fault.reason
         known = kind in self.refusals or len(self.refusals) < _REASONS
         self.refusals[kind if known else (fault.status, "other")] += 1
-        told = self._tally.count()
+        told = self._refused.count()
         if not told:
             return
         level = logging.INFO if left else logging.WARNING
@@ -157,6 +174,7 @@ class Shared:
         """Let every connection finish; `emptied` is called when the last is gone."""
         self.draining = True
         self._emptied = emptied
+        self._tell_rest()
         if not self.connections:
             emptied()
             return
@@ -167,6 +185,15 @@ class Shared:
         """Close what is left."""
         for connection in list(self.connections):
             connection.cut("the server stops")
+        self._tell_rest()
+
+    def _tell_rest(self) -> None:
+        for flood in self._floods:
+            flood.end()
+
+
+def _tell_refused(untold: int) -> None:
+    _logger.warning("Refused %d other requests", untold)
 
 
 def _nobody_minds(crowded: bool) -> None:

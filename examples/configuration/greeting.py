@@ -2,7 +2,7 @@
 
 import os
 
-GREETING = os.environ["GREETING"]
+GREETING = os.environ.get("GREETING", "Hello!")
 
 
 async def application(scope, receive, send):

@@ -20,7 +20,7 @@ def result(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=FILES,
-        env={**ENVIRONMENT, "GREETING": "Hello!", **environment},
+        env={**ENVIRONMENT, **environment},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -36,12 +36,10 @@ def origins(*arguments: str, **environment: str) -> dict[str, str]:
 
 
 def test_the_file_of_options_is_served_with(tmp_path: Path) -> None:
-    environment = {**ENVIRONMENT, "GREETING": "Hello!"}
     with serving(
         *("--config", "greeting.toml", "-p", "0", "--verbosity", "1"),
         directory=FILES,
         place=tmp_path,
-        environment=environment,
     ) as server:
         reply = httpx.get(server.address, timeout=PATIENCE)
     assert reply.text == "Hello!\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ import pytest
 
 from tests.examples.serving import DEPLOY, PATIENCE, Server, serving
 from tests.examples.strangers import CLAIMS, STRANGER, Stranger
+
+HEALTH = ("--health-path", "/health")
+"""What haproxy's file checks, in HTTP mode."""
 
 
 @contextmanager
@@ -71,7 +76,7 @@ class Behind:
         place = self._place
         where = ("-u", str(place / "http.sock")) if self.unix else ("-p", "0")
         self.server = self._running.enter_context(
-            serving("--demo", *where, *options, directory=place, place=place)
+            serving("--demo", *where, *HEALTH, *options, directory=place, place=place)
         )
         upstream = self.server.address.removeprefix("http://").replace("unix:", "unix@")
         proxy = haproxy(self._program, example, upstream, place, version=version)
@@ -95,8 +100,7 @@ def behind(
 
 def said(seen: dict[str, Any]) -> dict[str, str]:
     """What the application could take for the words of a proxy."""
-    words = ("x-", "forwarded", "daphne")
-    return {name: value for name, value in seen["headers"] if name.startswith(words)}
+    return {name: value for name, value in seen["headers"] if name.title() in CLAIMS}
 
 
 def test_haproxy_tells_of_its_client_in_headers(behind: Behind) -> None:
@@ -117,6 +121,24 @@ def test_what_a_client_claims_by_itself_is_not_believed(behind: Behind) -> None:
     assert (seen["scheme"], seen["root_path"]) == ("http", "")
     told = {"x-forwarded-for": STRANGER, "x-forwarded-port": str(port)}
     assert said(seen) == {**told, "x-forwarded-proto": "http", "x-forwarded-user": "root"}
+
+
+def test_a_client_does_not_choose_its_requests_id(behind: Behind) -> None:
+    url = behind.start("http.cfg", "--request-id", "X-Request-ID")
+    with Stranger() as client:
+        answer = client.get(f"{url}/scope", headers={"X-Request-ID": "mine"})
+    assert re.fullmatch("[0-9a-f-]{36}", answer.headers["x-request-id"])
+    assert ["x-request-id", answer.headers["x-request-id"]] in answer.json()["headers"]
+
+
+def test_haproxy_asks_the_health_path_and_not_the_application(behind: Behind) -> None:
+    url = behind.start("http.cfg", "--proxy-headers", "--health-path", "/elsewhere")
+    with Stranger() as client:
+        end = time.monotonic() + PATIENCE
+        while client.get(f"{url}/scope").status_code != 503 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert client.get(f"{url}/scope").status_code == 503
+    behind.server.wait_for('"GET /health" 404')
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -52,6 +52,7 @@ class House:
         monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
         self.preambles: list[tuple[Any, ...]] = []
+        self.options: list[str | None] = []
         self.ports: list[Port] = []
         self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
@@ -66,12 +67,19 @@ class House:
         asyncio.get_running_loop().call_later(delay + 0.001, call)
 
     def _endpoint(
-        self, kind: str, reactor: Any, *given: Any, mode: int | None = None, **preambles: Any
+        self,
+        kind: str,
+        reactor: Any,
+        *given: Any,
+        preambles: Any = None,
+        option: str | None = None,
+        **named: Any,
     ) -> House:
         [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
-        self.asked.append((kind, *given[:limits], *([] if mode is None else [("mode", mode)])))
-        self.preambles.append((*given[limits + 1 :], *preambles.values()))
+        self.asked.append((kind, *given[:limits], *named.items()))
+        self.preambles.append((*given[limits + 1 :], *([preambles] if preambles else [])))
+        self.options.append(option)
         return self
 
     tcp = partialmethod(_endpoint, "tcp")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 
 from daphne_like.admission import admitted
 from daphne_like.exchange import Exchange, Request
+from daphne_like.limits import Flood
 from daphne_like.testing import FakeStream, RecordingOpen
 
 
@@ -17,10 +20,13 @@ class Door:
 
     def __init__(self) -> None:
         self.live: set[object] = set()
-        self.time = 100.0
+        self.clock = Clock()
         self.inside = RecordingOpen()
         self.refusals: Counter[tuple[int, str]] = Counter()
-        self.open = admitted(self._enter, self.live, 2, lambda: self.time, self.refusals)
+        self.open = admitted(self._enter, self.live, 2, self._flood, self.refusals)
+
+    def _flood(self, tell: Callable[[int], None]) -> Flood:
+        return Flood(self.clock, tell)
 
     def _enter(self, request: Request, stream: Any) -> Exchange:
         exchange = self.inside(request, stream)
@@ -69,9 +75,10 @@ def test_a_flood_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     door = Door()
     for _ in range(102):
         door.ask()
-    door.time += 10
+    door.clock.advance(10)
     door.ask()
     assert caplog.messages == [
         "Answered 503 to 1, with 2 requests running",
-        "Answered 503 to 100, with 2 requests running",
+        "Answered 503 to 99, with 2 requests running",
+        "Answered 503 to 1, with 2 requests running",
     ]

@@ -117,6 +117,8 @@ def test_a_file_gets_access_lines_at_once_until_it_is_closed(house, tmp_path, op
         ({}, None),
         ({"demo": False, "application": "nowhere:app"}, "Cannot import 'nowhere'"),
         ({"forwarded_allow_ips": "nobody"}, "--forwarded-allow-ips 'nobody'"),
+        ({"access_log_format": "%(nothing)s"}, "--access-log-format"),
+        ({"request_id": "X-Forwarded-For", "proxy_headers": True}, "--request-id X-Forwarded-For"),
     ],
 )
 def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options, refused):
@@ -235,6 +237,7 @@ def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
     for address in (("::1", 9000), ("/x", None)):
         assert admin_endpoint(address, at, at.config.limits) is at
     assert at.asked == [("tcp", "::1", 9000), ("unix", "/x", ("mode", 0o600))]
+    assert at.options == ["--admin-bind"] * 2
 
 
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):

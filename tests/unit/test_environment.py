@@ -63,10 +63,10 @@ def test_a_variable_that_is_no_option_is_warned_of_because_it_may_be_somebody_el
         "DAPHNE_LIKE_CONFIG": "c",
         "DAPHNE_LIKE_ENV_FILE": "e",
     }
-    assert options_in(environ, {}) == (
+    assert options_in(environ, {"DAPHNE_LIKE_KEEPALIVE": "mysite.env"}) == (
         {},
         [
-            "DAPHNE_LIKE_KEEPALIVE in the environment is no option; "
+            "DAPHNE_LIKE_KEEPALIVE in mysite.env is no option; "
             "did you mean DAPHNE_LIKE_KEEP_ALIVE?",
             "DAPHNE_LIKE_ZZZ in the environment is no option.",
         ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
 
-from daphne_like.limits import LIMITS, Deadline, Limits, Tally
+from daphne_like.limits import LIMITS, Deadline, Flood, Limits, Tally
 
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
@@ -182,3 +182,48 @@ def test_a_tally_may_tell_of_the_first_few_each_time() -> None:
     assert [tally.count() for _ in range(4)] == [1, 1, 0, 0]
     clock.advance(10)
     assert [tally.count() for _ in range(3)] == [3, 1, 0]
+
+
+def test_a_tally_can_be_asked_for_what_it_has_kept_and_for_how_long_it_will() -> None:
+    clock = Clock()
+    tally = Tally(clock.seconds, 10)
+    assert [tally.count() for _ in range(3)] == [1, 0, 0]
+    clock.advance(4)
+    assert (tally.left(), tally.rest(), tally.rest()) == (6, 2, 0)
+    clock.advance(7)
+    assert tally.left() == 0
+
+
+def test_a_flood_tells_what_it_has_kept_when_its_time_is_over() -> None:
+    clock, told = Clock(), list[int]()
+    flood = Flood(clock, told.append)
+    assert flood.count() == 1
+    assert clock.getDelayedCalls() == []
+    clock.advance(4)
+    assert [flood.count() for _ in range(3)] == [0, 0, 0]
+    clock.advance(5)
+    assert told == []
+    clock.advance(1)
+    assert told == [3]
+    assert clock.getDelayedCalls() == []
+    assert flood.count() == 1
+
+
+def test_a_flood_that_ends_tells_it_at_once() -> None:
+    clock, told = Clock(), list[int]()
+    flood = Flood(clock, told.append, most=2)
+    flood.end()
+    assert [flood.count() for _ in range(3)] == [1, 1, 0]
+    flood.end()
+    flood.end()
+    assert (told, clock.getDelayedCalls()) == ([1], [])
+
+
+def test_a_flood_tells_nothing_twice() -> None:
+    clock, told = Clock(), list[int]()
+    flood = Flood(clock, told.append)
+    assert [flood.count() for _ in range(2)] == [1, 0]
+    clock.rightNow += 10  # The next comes before the timer does.
+    assert flood.count() == 2
+    clock.advance(0)
+    assert (told, clock.getDelayedCalls()) == ([], [])

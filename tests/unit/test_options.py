@@ -192,12 +192,20 @@ def test_values_go_where_they_belong() -> None:
         ({"demo": True, "keep_alive": math.nan}, "--keep-alive nan is not a number of seconds"),
         ({"demo": True, "keep_alive": math.inf}, "--keep-alive inf is not a number of seconds"),
         ({"demo": True, "host": "127.0.0.1:80"}, "--bind 127.0.0.1:80: .* own option, --port 80"),
+        ({"demo": True, "host": "unix:/tmp/x"}, "--bind unix:/tmp/x: .* --unix-socket /tmp/x"),
         ({"demo": True, "host": "[::1]:80"}, "--port 80"),
         ({"demo": True, "host": ":80"}, "--port 80"),
         ({"demo": True, "health_path": "health"}, "--health-path 'health': write .*/health for"),
         ({"demo": True, "health_path": "/ok?"}, "--health-path '/ok\\?': write a path"),
         ({"demo": True, "health_path": "/caf\xe9"}, "--health-path '/caf\xe9': write a path"),
         ({"demo": True, "websocket_timeout": -2.0}, "--websocket_timeout -2.0 is negative"),
+        ({"demo": True, "root_path": "foo"}, "--root-path foo has no slash .*: write /foo"),
+        ({"demo": True, "unsent_budget": 2**31}, "--unsent-budget 2147483648 is .* 2147483647 at"),
+        ({"demo": True, "backlog": 2**31}, "--backlog 2147483648 is too much; 2147483647 at most"),
+        (
+            {"demo": True, "max_requests_jitter": 1},
+            "--limit-max-requests-jitter is nothing without --limit-max-requests",
+        ),
         ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
         ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
     ],
@@ -257,7 +265,7 @@ def test_the_ends_of_the_range_of_verbosity_are_in_it(verbosity) -> None:
 
 def test_good_values_pass() -> None:
     names = {"proxy_headers_host": "x", "proxy_headers_port": "y", "request_id": "X-Id"}
-    names["health_path"] = "/-/health"
+    names |= {"health_path": "/-/health", "root_path": "/shop", "backlog": 2**31 - 1}
     config = configure(
         {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}
     )

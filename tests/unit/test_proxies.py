@@ -39,6 +39,13 @@ async def shown(scope, receive, send) -> None:
 # --- Headers ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "x_forwarded_by", "Forwarded", "X-Real"])
+def test_an_id_is_in_no_header_of_theirs(name) -> None:
+    with pytest.raises(ConfigError, match=f"--request-id {name} is a header of --proxy-headers"):
+        proxies(proxy_headers=True, proxy_headers_host="X-Real", request_id=name)
+    proxies(request_id=name)
+
+
 @pytest.mark.parametrize(
     ("options", "client"),
     [

@@ -86,6 +86,16 @@ def test_any_other_request_gets_one_of_ours_instead(values, client) -> None:
     assert request.headers == [(b"host", b"a"), (b"b", b"c"), (NAME, b"1")]
 
 
+@pytest.mark.parametrize("alias", [b"x_request_id", b"x-request_id"])
+def test_a_name_that_only_looks_like_it_does_not_get_through(alias) -> None:
+    aliases = [(alias, b"forged"), (b"host", b"a")]
+    request = Door().ask(aliases, STRANGER).request
+    assert request.headers == [(b"host", b"a"), (NAME, b"1")]
+    assert Door().ask(aliases).request.headers == [(b"host", b"a"), (NAME, b"1")]
+    request = Door().ask([(NAME, b"a"), *aliases]).request
+    assert (request.request_id, request.headers) == ("a", [(b"host", b"a"), (NAME, b"a")])
+
+
 def test_it_is_the_peer_who_is_trusted_and_not_for_whom_it_speaks() -> None:
     for peer, client, taken in ((PROXY, STRANGER, True), (STRANGER, PROXY, False)):
         door = Door()

@@ -43,6 +43,8 @@ def test_while_there_are_too_many_connections_no_port_accepts(
         assert [port.paused for port in at.ports] == [True, True]
         wires[0].vanish()
         assert [port.paused for port in at.ports] == [False, False]
+        at.connect(b"")  # So soon again, that is not worth a line.
+        assert [port.paused for port in at.ports] == [True, True]
 
     monkeypatch.setattr(assembly, "room_for_connections", lambda: files)
     serving(house(hello, endpoints=("tcp:0", "tcp:1"), connections=given), main)

@@ -75,6 +75,21 @@ def test_a_project_has_a_table_for_it() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_its_name_may_be_spelt_as_the_packages() -> None:
+    file = written("[tool.daphne_like]\nport = 1\n", "pyproject.toml")
+    assert values(found()) == values(read(file)) == {"port": 1}
+
+
+@pytest.mark.usefixtures("here")
+def test_there_is_one_table() -> None:
+    written("[tool.daphne_like]\n[tool.daphne-like]\n", "pyproject.toml")
+    with pytest.raises(ConfigError) as refusal:
+        found()
+    said = "[tool.daphne-like] and [tool.daphne_like] are the same: write one table."
+    assert str(refusal.value) == f"pyproject.toml: {said}"
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("text", ["", "[[[", 'name = "daphne-like"', 'tool = "daphne-like"'])
 def test_a_project_without_its_table_is_none_of_its_business(text: str) -> None:
     written(text, "pyproject.toml")
@@ -114,6 +129,10 @@ def test_a_file_without_a_word_gives_nothing() -> None:
         ('lifespan = "no"', "mysite.toml: --lifespan 'no' is not one of auto, on, off."),
         ('access-log = ""', "mysite.toml: --access-log is empty"),
         ("prot = 1", "mysite.toml: unknown key prot; did you mean port?"),
+        (
+            "[tool.daphne-like]\nport = 1",
+            "mysite.toml: [tool.daphne-like] is for a pyproject.toml; here, take the options out",
+        ),
         ("zzz = 1", "mysite.toml: unknown key zzz; see --help."),
         ('host = "a"\nbind = "a"', "mysite.toml: host and bind are the same option"),
         ("port 1", "mysite.toml is not TOML: Expected '=' after a key in a key/value pair (at lin"),

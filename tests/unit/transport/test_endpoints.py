@@ -43,7 +43,7 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
     for name in ("tcp_listener", "unix_listener", "inherited_listener"):
 
-        def listen(*arguments: Any, name: str = name) -> Listener:
+        def listen(*arguments: Any, name: str = name, option: str = "") -> Listener:
             calls.append((name, *arguments))
             return Listener("a socket", "closed")  # type: ignore[arg-type]
 
@@ -241,9 +241,13 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
     [
         ("tcp", "missing a required argument: 'port'"),
         ("tcp:abc", "'abc' is not a number to base 10"),
+        ("tcp:65536", "65536 is no port: those are from 0 to 65535"),
+        ("tcp6:-1", "-1 is no port"),
+        ("haproxy:tcp:70000", "70000 is no port"),
         ("tcp:80:interfaec=127.0.0.1", "unexpected keyword argument 'interfaec'"),
         ("tcp:80:127.0.0.1:9:9", "too many positional arguments"),
         ("tcp:80:backlog=many", "'many' is not a number"),
+        ("tcp:80:backlog=2147483648", "2147483648 is no backlog: 2147483647 at most"),
         ("unix:", "missing a required argument: 'address'"),
         ("unix:/x:mode=999", "'999' is not a number to base 8"),
         ("fd:x", "'x' is not a number"),
@@ -256,6 +260,24 @@ def test_a_string_that_names_no_endpoint_is_refused_with_its_fault(text: str, re
         from_string(Clock(), text, LIMITS, OF_EVERYBODY)
     assert str(refusal.value).startswith(f"Bad endpoint {text!r}: ")
     assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "option"),
+    [
+        (from_string(Clock(), "unix:/nowhere/s", LIMITS, OF_EVERYBODY), "--endpoint"),
+        (endpoints.unix(Clock(), "/nowhere/s", LIMITS), "--unix-socket"),
+        (endpoints.unix(Clock(), "/nowhere/s", LIMITS, option="--admin-bind"), "--admin-bind"),
+        (endpoints.tcp(Clock(), "a" * 64, 80, LIMITS, option="--admin-bind"), "--admin-bind"),
+        (from_string(Clock(), f"tcp:80:{'a' * 64}", LIMITS, OF_EVERYBODY), "--endpoint"),
+    ],
+)
+def test_what_cannot_be_bound_names_the_option_that_asked_for_it(
+    endpoint: endpoints.NativeEndpoint, option: str
+) -> None:
+    failures: list[Any] = []
+    endpoint.listen(Factory()).addErrback(failures.append)
+    assert failures[0].getErrorMessage().endswith(f"; check {option}.")
 
 
 @pytest.mark.parametrize(

@@ -157,10 +157,24 @@ def test_the_loop_is_given_a_duplicate(
     assert (asked, options) == (kind, {"backlog": 7, **cleanup})
 
 
-def test_stopped_before_it_is_there_it_is_closed_at_once(loop: Loop, later: Later) -> None:
+def test_stopped_before_it_is_begun_it_is_not_made(loop: Loop, later: Later) -> None:
     server = LoopServer(Socket(socket.AF_INET), Any, 7)  # type: ignore[arg-type]
     server.start()
     server.stop()
+    later.turn()
+    assert loop.servers == []
+
+
+def test_stopped_before_it_is_there_it_is_closed_at_once(
+    loop: Loop, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def create_server(build: Any, **options: Any) -> Any:
+        server.stop()
+        return loop.server
+
+    monkeypatch.setattr(loop, "create_server", create_server)
+    server = LoopServer(Socket(socket.AF_INET), Any, 7)  # type: ignore[arg-type]
+    server.start()
     later.turn()
     assert loop.server.calls == ["close"]
 

@@ -85,6 +85,8 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
     port = tcp_listener("127.0.0.1", 0, 5).socket.getsockname()[1]
     with refuses(f"127.0.0.1:{port}", "in use", "--port"):
         tcp_listener("127.0.0.1", port, 5)
+    with refuses("in use", "--admin-bind"):
+        tcp_listener("127.0.0.1", port, 5, "--admin-bind")
 
 
 @pytest.mark.parametrize("port", [-1, 65536])

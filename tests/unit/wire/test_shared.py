@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
@@ -65,9 +66,33 @@ class TestRefusals:
         assert len(caplog.messages) == 20
         clock.advance(10)
         at.refused(None, RemoteFault(414, "long"), left=False)
-        said = "Refused a request from a Unix socket: 414 long, and 10 others before"
-        assert caplog.messages[20:] == [said]
+        assert caplog.record_tuples[20:] == [
+            ("daphne_like.http", 30, "Refused 10 other requests"),
+            ("daphne_like.http", 30, "Refused a request from a Unix socket: 414 long"),
+        ]
         assert at.refusals == {(400, "no Host"): 30, (414, "long"): 1}
+        assert clock.getDelayedCalls() == []
+
+    def test_one_that_comes_before_the_timer_says_it_too(self, caplog) -> None:
+        clock = Clock()
+        at = Shared(RecordingOpen(), clock, Limits(), DefaultFields())
+        for _ in range(22):
+            at.refused(None, RemoteFault(400, "no Host"), left=False)
+        clock.rightNow += 10
+        at.refused(None, RemoteFault(414, "long"), left=False)
+        clock.advance(0)
+        said = "Refused a request from a Unix socket: 414 long, and 2 others before"
+        assert caplog.messages[20:] == [said]
+
+    @pytest.mark.parametrize("stop", [lambda at: at.drain(list), Shared.abort])
+    def test_a_stop_says_it_at_once(self, caplog, stop) -> None:
+        clock = Clock()
+        at = Shared(RecordingOpen(), clock, Limits(), DefaultFields())
+        for _ in range(22):
+            at.refused(None, RemoteFault(400, "no Host"), left=False)
+        stop(at)
+        assert caplog.messages[20:] == ["Refused 2 other requests"]
+        assert clock.getDelayedCalls() == []
 
     def test_reasons_without_end_are_counted_as_one(self) -> None:
         at = shared()
@@ -179,6 +204,20 @@ class TestCrowds:
         assert told == [True]
         for connection in connections:
             ours.closed(connection)
+        assert told == [True, False]
+
+    def test_there_is_room_again_when_a_twentieth_has_left(self) -> None:
+        told: list[bool] = []
+        ours = Shared(RecordingOpen(), Clock(), Limits(connections=100), DefaultFields())
+        ours.crowded = told.append
+        connections = [FakeConnection(ours) for _ in range(100)]
+        for _ in range(3):  # The last place is taken, left, and taken again.
+            ours.closed(connections.pop())
+            connections.append(FakeConnection(ours))
+        for connection in connections[:4]:
+            ours.closed(connection)
+        assert told == [True]
+        ours.closed(connections[4])
         assert told == [True, False]
 
     def test_without_a_limit_nobody_is_told(self) -> None:
