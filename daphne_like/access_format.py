@@ -173,7 +173,9 @@ KEYS: dict[str, Atom] = {
     "bytes_out": Atom("Bytes of the response's body", attrgetter("bytes_out")),
     "duration": Atom("Seconds from the head to the end of the application's task", _duration),
     "first_byte": Atom("Seconds from the request's head to the response's", _first_byte),
-    "outcome": Atom("`complete`, `disconnected`, `failed` or `timed out`", attrgetter("outcome")),
+    "outcome": Atom(
+        "`complete`, `disconnected`, `refused`, `failed` or `timed out`", attrgetter("outcome")
+    ),
     "user_agent": Atom("The field `User-Agent`", partial(_received, wanted=b"user-agent")),
     "referer": Atom("The field `Referer`", partial(_received, wanted=b"referer")),
     "request_id": Atom("The request's id, with `--request-id`", attrgetter("request.request_id")),

@@ -149,7 +149,8 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_request_outcomes_total",
             COUNTER,
-            "Requests that are over, by how they ended: complete, disconnected, failed, timed out.",
+            "Requests that are over, by how they ended: complete, disconnected, refused in the body, "
+            "failed, timed out.",
             ("outcome",),
         ),
         lambda at: at.requests.counted("count", _outcome),
@@ -194,7 +195,7 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_refusals_total",
             COUNTER,
-            "Requests that no application saw, by the status they were answered and the reason.",
+            "Requests that were refused, in the head or the body, by their answer and the reason.",
             ("status", "reason"),
         ),
         _refusals,
@@ -207,7 +208,7 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_connections_accepted_total",
             COUNTER,
-            "Connections of clients there ever were.",
+            "Connections of clients there ever were, once their PROXY preamble was read.",
         ),
         lambda at: [((), at.shared.accepted)],
     ),

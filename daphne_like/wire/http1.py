@@ -159,7 +159,8 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
             self._shared.refused(self.client, fault, left=self._eof)
             self._linger()
             return
-        refused = None if self._head_sent else fault.status
+        # Whose body ended early has left; it may hear of a 400, or not.
+        refused = None if self._head_sent or self._eof else fault.status
         self._release().disconnected(fault.reason, refused=refused)
         if self._head_sent:
             self._shared.refused(self.client, fault, left=self._eof)
