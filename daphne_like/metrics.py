@@ -149,8 +149,8 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_request_outcomes_total",
             COUNTER,
-            "Requests that are over, by how they ended: complete, disconnected, refused in the body, "
-            "failed, timed out.",
+            "Requests that are over, by how they ended: complete, disconnected, refused in the "
+            "body, failed, timed out.",
             ("outcome",),
         ),
         lambda at: at.requests.counted("count", _outcome),
