@@ -25,8 +25,8 @@ from daphne_like.admission import admitted
 from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
 from daphne_like.config import Config
-from daphne_like.exchange import Address, Open
-from daphne_like.limits import Limits, Tally
+from daphne_like.exchange import Address, Open, spelled
+from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.proxies import Proxies
 from daphne_like.retirement import retiring
@@ -63,17 +63,21 @@ class HTTPFactory(Factory):
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self._tally = Tally(shared.clock.seconds)
+        self._flood = shared.flood(self._tell)
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
         """``None`` for a client that has as many connections as it may have."""
         most = self.shared.limits.client_connections
         if most and self._connections_of(address_of(addr)) >= most:
-            if told := self._tally.count():
-                _logger.warning("Closed %d connections of clients that have %d already", told, most)
+            if told := self._flood.count():
+                self._tell(told)
             return None
         self.shared.accepted += 1
         return HTTP1Connection(self.shared)
+
+    def _tell(self, closed: int) -> None:
+        most = self.shared.limits.client_connections
+        _logger.warning("Closed %d connections of clients that have %d already", closed, most)
 
     def _connections_of(self, client: Address | None) -> int:
         return 0 if client is None else self.shared.clients[client[0]]
@@ -205,5 +209,4 @@ def describe(host: Any) -> str:
     name = getattr(host, "name", None)
     if name is not None:
         return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
-    shown = f"[{host.host}]" if ":" in host.host else host.host
-    return f"http://{shown}:{host.port}"
+    return f"http://{spelled(host.host, host.port)}"

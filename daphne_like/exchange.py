@@ -136,6 +136,11 @@ def escaped(raw: bytes, most: int = 2048) -> str:
     return text if len(raw) <= most else text + "..."
 
 
+def spelled(host: str, port: int | None) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def printable(text: str) -> str:
     """A name from outside, a host or a path for example, escaped as its bytes are."""
     return escaped(text.encode("utf-8", "backslashreplace"))

@@ -231,6 +231,15 @@ LIMITS = tuple(item.name for item in fields(Limits))
 """The names of all limits, in their order."""
 
 
+ONE_BY_ONE = 20
+"""Log lines of a kind in a while that tell of one client or request each; then, how many."""
+
+
+def and_others(told: int) -> str:
+    """The end of a line that tells of `told` things by the last of them."""
+    return f", and {told - 1} others before" if told > 1 else ""
+
+
 class Tally:
     """Counts what may happen too often to be logged each time.
 

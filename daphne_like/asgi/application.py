@@ -19,7 +19,7 @@ from daphne_like.asgi.http import HTTPExchange
 from daphne_like.asgi.http_send import SendSide, flush_heads
 from daphne_like.asgi.scope import Message, Scope
 from daphne_like.exchange import Observer, Request, Stream
-from daphne_like.limits import Limits, Tally
+from daphne_like.limits import ONE_BY_ONE, Limits, Tally, and_others
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -27,9 +27,6 @@ ASGIApplication = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
 ]
-
-_LINES = 20
-"""Exchanges that are too late, of which each is logged; of a crowd, only how many there were."""
 
 
 class Application:
@@ -55,8 +52,8 @@ class Application:
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
         self.live: set[HTTPExchange] = set()
-        self.late = Tally(self.now, most=_LINES)
-        self._unwilling = Tally(self.now, most=_LINES)
+        self.late = Tally(self.now, most=ONE_BY_ONE)
+        self._unwilling = Tally(self.now, most=ONE_BY_ONE)
         self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
         # Taken here, so that a pipelined request does not see what its predecessor left.
@@ -110,7 +107,7 @@ class Application:
                 self.limits.application_close_timeout,
                 exchange.request.label,
                 _waiting_in(task),
-                f", and {told - 1} others" if told > 1 else "",
+                and_others(told),
             )
         task.cancel()
 

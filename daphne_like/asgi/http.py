@@ -19,6 +19,7 @@ from daphne_like.asgi.scope import http_scope
 from daphne_like.asgi.waiting import Waiters
 from daphne_like.errors import is_disconnect
 from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
+from daphne_like.limits import and_others
 
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
@@ -80,8 +81,8 @@ class HTTPExchange(SendSide):
     def timed_out(self) -> None:
         """The whole exchange took too long: 503 if nothing was sent, else cut it."""
         if told := self._application.late.count():
-            others = f", and {told - 1} others" if told > 1 else ""
-            _logger.warning("%s took longer than --http-timeout%s", self.request.label, others)
+            what = self.request.label, and_others(told)
+            _logger.warning("%s took longer than --http-timeout%s", *what)
         self._outcome = "timed out"
         self._answer(503, "timed out")
         self._application.cancel_later(self)

@@ -14,15 +14,12 @@ from typing import Any, Protocol
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
 
-from daphne_like.exchange import Snapshot
-from daphne_like.limits import Clock, Deadline, Limits, Tally
+from daphne_like.exchange import Snapshot, spelled
+from daphne_like.limits import ONE_BY_ONE, Clock, Deadline, Limits, Tally, and_others
 from daphne_like.transport.preamble import BadPreamble, Preamble, preamble
 from daphne_like.transport.stream import NativeTransport, twisted_address
 
 _logger = logging.getLogger("daphne_like.server")
-
-_LINES = 20
-"""Closed connections that are logged one by one in a while; of a flood, only how many."""
 
 
 class Roll(Protocol):
@@ -52,7 +49,7 @@ class Preambles:
     def __init__(self, roll: Roll, required: Callable[[Any], bool] = everybody) -> None:
         self.roll = roll
         self.required = required
-        self._tally = Tally(roll.clock.seconds, most=_LINES)
+        self._tally = Tally(roll.clock.seconds, most=ONE_BY_ONE)
 
     def carry(self, factory: IProtocolFactory, write_budget: int) -> NativeTransport:
         """Make what carries one connection."""
@@ -62,15 +59,14 @@ class Preambles:
         """A connection is closed: log it, but for a flood."""
         told = self._tally.count()
         if told:
-            more = f", and {told - 1} others before" if told > 1 else ""
             line = "Closed a connection from %s: its PROXY preamble %s%s"
-            _logger.warning(line, _shown(peer), reason, more)
+            _logger.warning(line, _shown(peer), reason, and_others(told))
 
 
 def _shown(peer: Any) -> str:
     if isinstance(peer, UNIXAddress):
         return "a Unix socket"
-    return f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
+    return spelled(peer.host, peer.port)
 
 
 class ProxiedTransport(NativeTransport):

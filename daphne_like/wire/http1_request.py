@@ -259,8 +259,8 @@ class RequestReader:
         if line is None:
             return None
         self.framing = framing
-        at = self._client, self._server
-        return Request(*line, fields.copy(), "1.1", self._scheme, host, *at)
+        method, path, query = line
+        return self._request(method, path, query, fields.copy(), "1.1", host)
 
     def _request(
         self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes

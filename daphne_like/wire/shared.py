@@ -16,14 +16,11 @@ from typing import Any, Protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, Snapshot, printable
+from daphne_like.exchange import Address, Field, Open, Snapshot, printable, spelled
 from daphne_like.headers import DEFAULTABLE
-from daphne_like.limits import Clock, Flood, Limits
+from daphne_like.limits import ONE_BY_ONE, Clock, Flood, Limits, and_others
 
 _logger = logging.getLogger("daphne_like.http")
-
-_LINES = 20
-"""Refusals that are logged one by one in a while; of a flood, only how many there were."""
 
 _ROOMY = 0.95
 """The part of the connections that there may be at which more are accepted again.
@@ -97,7 +94,7 @@ class Shared:
     ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
     may be, and with ``False`` when a twentieth of them, one at least, has left. ``refusals``
-    counts the requests that no application saw, by status and reason.
+    counts the requests that were refused, by status and reason.
     """
 
     def __init__(
@@ -116,7 +113,7 @@ class Shared:
         self.clients: Counter[str] = Counter()
         self.refusals: Counter[tuple[int, str]] = Counter()
         self._floods: list[Flood] = []
-        self._refused = self.flood(_tell_refused, _LINES)
+        self._refused = self.flood(_tell_refused, ONE_BY_ONE)
         self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
         self._roomy = min(limits.connections - 1, int(limits.connections * _ROOMY))
@@ -161,9 +158,8 @@ class Shared:
         if not told:
             return
         level = logging.INFO if left else logging.WARNING
-        more = f", and {told - 1} others before" if told > 1 else ""
-        who, why = peer_name(client), (fault.status, fault.reason)
-        _logger.log(level, "Refused a request from %s: %d %s%s", who, *why, more)
+        said = peer_name(client), fault.status, fault.reason, and_others(told)
+        _logger.log(level, "Refused a request from %s: %d %s%s", *said)
 
     def _forget(self, host: str) -> None:
         self.clients[host] -= 1
@@ -219,4 +215,4 @@ def peer_name(client: Address | None) -> str:
     host, port = printable(client[0]), client[1]
     if port is None:
         return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return spelled(host, port)

@@ -272,5 +272,5 @@ def test_of_a_crowd_that_is_late_the_log_says_how_many_there_were(caplog):
     for words in ("took longer than --http-timeout", "and is cancelled"):
         lines = [line for line in caplog.messages if words in line]
         assert len(lines) == 21
-        assert lines[-1].endswith(", and 10 others")
+        assert lines[-1].endswith(", and 10 others before")
         assert not any("others" in line for line in lines[:-1])
