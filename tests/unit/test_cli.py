@@ -16,6 +16,7 @@ import pytest
 from daphne_like import assembly, cli, logs, process, server
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
+from daphne_like.transport import endpoints
 
 
 def configured(line: str) -> Config:
@@ -389,3 +390,7 @@ def test_under_twistd_a_start_that_fails_sets_the_status_too(
 def test_other_names_are_not_there() -> None:
     with pytest.raises(AttributeError, match="Nothing"):
         _ = cli.Nothing
+
+
+def test_endpoints_that_need_nothing_of_twisteds_are_those_that_are_ours() -> None:
+    assert set(endpoints._NATIVE) == cli._OWN_ENDPOINTS

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daphne_like.exchange import Record, Request, ResponseHead, escaped, printable
+from daphne_like.exchange import Record, Request, ResponseHead, escaped, printable, spelled
 
 
 def request(raw_path: bytes = b"/", query: bytes = b"", **options: Any) -> Request:
@@ -116,3 +116,8 @@ def test_of_what_is_long_the_beginning_is_shown() -> None:
     assert escaped(b"a" * 2049) == "a" * 2048 + "..."
     assert escaped(b"\x80bc", 2) == r"\x80b..."
     assert len(request(b"/" * 9000, b"q" * 9000).target) == 2048 + 3
+
+
+def test_an_address_is_spelt_as_people_write_it() -> None:
+    assert spelled("192.0.2.1", 80) == "192.0.2.1:80"
+    assert spelled("::1", 80) == "[::1]:80"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
 
-from daphne_like.limits import LIMITS, Deadline, Flood, Limits, Tally
+from daphne_like.limits import LIMITS, Deadline, Flood, Limits, Tally, and_others
 
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
@@ -227,3 +227,11 @@ def test_a_flood_tells_nothing_twice() -> None:
     assert flood.count() == 2
     clock.advance(0)
     assert (told, clock.getDelayedCalls()) == ([], [])
+
+
+def test_a_line_says_how_many_others_it_tells_of() -> None:
+    assert [and_others(told) for told in (1, 2, 11)] == [
+        "",
+        ", and 1 others before",
+        ", and 10 others before",
+    ]
