@@ -9,6 +9,7 @@ the same bytes. This module must not know ASGI's rules, nor who reads or writes 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from io import BytesIO
 from typing import Any, NamedTuple, Protocol
 
 from daphne_like.asgi.masks import apply_mask
@@ -137,6 +138,7 @@ class FrameReader:
     __slots__ = (
         "_buffer",
         "_channel",
+        "_data",
         "_decoder",
         "_deflate",
         "_fragmented",
@@ -146,9 +148,9 @@ class FrameReader:
         "_mask",
         "_over",
         "_packed",
-        "_pieces",
         "_size",
         "_slow",
+        "_texts",
         "clear",
         "stalled",
     )
@@ -161,7 +163,8 @@ class FrameReader:
         self._buffer = bytearray()
         self._left = 0
         self._mask = b""
-        self._pieces: list[Any] | None = None
+        self._data: BytesIO | None = None
+        self._texts: list[str] = []
         self._decoder: Any = None
         self._size = 0
         self._slow = self._fragmented = self._packed = self._over = self.stalled = False
@@ -279,32 +282,37 @@ class FrameReader:
 
     def _begin_plain(self, header: _Header) -> None:
         self._slow = False
-        self._pieces = []
         self._size = header.length
-        self._decoder = _Decoder() if header.first & TEXT else None
+        if header.first & TEXT:
+            self._decoder = _Decoder()
+            self._texts = []
+        else:
+            self._data = BytesIO()
 
     def _take_plain(self, piece: bytes) -> None:
-        pieces, last = self._pieces, not self._left
-        assert pieces is not None
-        if self._decoder is None:
-            pieces.append(piece)
+        last = not self._left
+        if self._data is not None:
+            self._data.write(piece)
         else:
             try:
-                pieces.append(self._decoder.decode(piece, last))
+                self._texts.append(self._decoder.decode(piece, last))
             except UnicodeDecodeError:
                 self._break(INVALID, "invalid UTF-8")
                 return
         if last:
-            self._plain_over(pieces)
+            self._plain_over()
 
-    def _plain_over(self, pieces: list[Any]) -> None:
-        is_text, size = self._decoder is not None, self._size
-        self._pieces = self._decoder = None
-        self._size = 0
-        if is_text:
-            self._heard.text_received("".join(pieces), size)
+    def _plain_over(self) -> None:
+        size, self._size = self._size, 0
+        if self._data is None:
+            text = "".join(self._texts)
+            self._decoder = None
+            self._texts = []
+            self._heard.text_received(text, size)
         else:
-            self._heard.binary_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            # Nothing is copied: a large copy costs most for the memory that it needs.
+            data, self._data = self._data.getvalue(), None
+            self._heard.binary_received(data)
 
     def _take_control(self, header: _Header, data: bytes, at: int) -> int:
         end = header.start + header.length
