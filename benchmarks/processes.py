@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -119,7 +118,8 @@ def last_words(output: str) -> str:
 
 
 def _command(server: Server, scenario: Scenario, port: int) -> list[str]:
-    name, *arguments = shlex.split(server.command.format(port=port, app=scenario.app))
+    words = server.arguments(websocket=scenario.echo is not None)
+    name, *arguments = (word.format(port=port, app=scenario.app) for word in words)
     executable = str(program(server.environment, name))
     return ["taskset", "--cpu-list", str(SERVER_CORE), executable, *arguments]
 

@@ -3,8 +3,8 @@
 import json
 
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, items_of
-from benchmarks.measures import LOAD, MEMORY, START
-from benchmarks.model import Answer, Request, Scenario
+from benchmarks.measures import ECHOES, LOAD, MEMORY, SOCKETS, START
+from benchmarks.model import Answer, Echo, Request, Scenario
 
 _USER = 7
 
@@ -72,4 +72,52 @@ SCENARIOS = (
     ),
     Scenario("memory", "Memory", "apps.plain:small", MEMORY, Answer(GREETING)),
     Scenario("start", "Start-up", "apps.plain:small", START, Answer(GREETING)),
+    Scenario(
+        "ws-text",
+        "WebSocket: 64 B of text echoed",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=16,
+        echo=Echo("text", 64),
+    ),
+    Scenario(
+        "ws-binary",
+        "WebSocket: 64 B of bytes echoed",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=16,
+        echo=Echo("binary", 64),
+        summarised=False,
+    ),
+    Scenario(
+        "ws-16k",
+        "WebSocket: 16 KiB of text echoed",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=8,
+        echo=Echo("text", 16 * 1024),
+        summarised=False,
+    ),
+    Scenario(
+        "ws-1mb",
+        "WebSocket: 1 MB of bytes echoed",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=4,
+        echo=Echo("binary", 1_000_000),
+        summarised=False,
+    ),
+    Scenario(
+        "ws-idle",
+        "WebSocket: 5,000 idle",
+        "apps.sockets:echo",
+        SOCKETS,
+        Answer(GREETING),
+        connections=5_000,
+        echo=Echo("text", 64),
+    ),
 )

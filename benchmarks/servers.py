@@ -19,22 +19,26 @@ SERVERS = (
         "granian",
         "peers",
         "granian --host 127.0.0.1 --port {port} --interface asgi --loop uvloop --workers 1"
-        " --runtime-threads 1 --runtime-mode st --http 1 --no-ws --no-log {app}",
+        " --runtime-threads 1 --runtime-mode st --http 1 {extra} --no-log {app}",
         ("granian", "uvloop"),
+        http="--no-ws",
     ),
     Server(
         "h2corn",
         "peers",
-        "h2corn --bind 127.0.0.1:{port} --loop uvloop --workers 1 --runtime-threads 2"
+        "h2corn --bind 127.0.0.1:{port} --loop uvloop --workers 1 --runtime-threads 2 {extra}"
         " --no-access-log {app}",
         ("h2corn", "uvloop"),
+        websocket="--no-websocket-per-message-deflate",
     ),
     Server(
         "uvicorn",
         "peers",
-        "uvicorn --host 127.0.0.1 --port {port} --loop uvloop --http httptools --ws none"
+        "uvicorn --host 127.0.0.1 --port {port} --loop uvloop --http httptools {extra}"
         " --no-access-log --log-level warning {app}",
-        ("uvicorn", "httptools", "uvloop"),
+        ("uvicorn", "httptools", "uvloop", "websockets"),
+        http="--ws none",
+        websocket="--ws websockets-sansio --ws-per-message-deflate false",
     ),
     Server(
         "gunicorn",
@@ -48,7 +52,7 @@ SERVERS = (
         "peers",
         "hypercorn --bind 127.0.0.1:{port} --worker-class uvloop --workers 1"
         " --log-level warning {app}",
-        ("Hypercorn", "h11", "uvloop"),
+        ("Hypercorn", "h11", "uvloop", "wsproto"),
     ),
     Server(
         "daphne",
