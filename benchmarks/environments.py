@@ -39,12 +39,11 @@ REQUIREMENTS = {
     ),
 }
 """What pip is asked to put into each environment, beside our package in ours.
-
-picows speaks WebSocket in compiled code: a client has to cost less than the servers it measures.
-
 Gunicorn comes with its extra ``fast``, although pip takes an older Gunicorn where the parser that
 the newest one asks for is not to be had: the newest with an older parser breaks connections when
 bodies are echoed, and with its Python parser it costs as much or more.
+
+picows is compiled: a client of WebSockets has to cost less than the servers that it measures.
 """
 
 _TELL_VERSIONS = """\

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -40,10 +39,10 @@ class Server:
     websocket: str = ""
     ours: bool = False
 
-    def arguments(self, *, websocket: bool) -> list[str]:
-        """Return the command line for HTTP or WebSocket as words, to be filled in."""
+    def command_line(self, *, websocket: bool) -> str:
+        """Return the command line for HTTP or for WebSocket; port and application are to fill in."""
         extra = self.websocket if websocket else self.http
-        return shlex.split(self.command.replace("{extra}", extra))
+        return " ".join(self.command.replace("{extra}", extra).split())
 
 
 @dataclass(frozen=True)

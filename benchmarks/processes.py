@@ -6,6 +6,8 @@ import contextlib
 import http.client
 import os
 import re
+import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -46,6 +48,13 @@ class Running:
     pid: int
     port: int
     started: float
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Let every process started from now on open so many files, as far as the system does."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (wanted if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(wanted, hard)), limits[1]))
 
 
 @contextlib.contextmanager
@@ -118,8 +127,8 @@ def last_words(output: str) -> str:
 
 
 def _command(server: Server, scenario: Scenario, port: int) -> list[str]:
-    words = server.arguments(websocket=scenario.echo is not None)
-    name, *arguments = (word.format(port=port, app=scenario.app) for word in words)
+    line = server.command_line(websocket=scenario.echo is not None)
+    name, *arguments = shlex.split(line.format(port=port, app=scenario.app))
     executable = str(program(server.environment, name))
     return ["taskset", "--cpu-list", str(SERVER_CORE), executable, *arguments]
 

@@ -35,6 +35,25 @@ _BROWSER = (
 _ITEMS = Answer(json.dumps(items_of(_USER), separators=(",", ":")).encode())
 _UPLOAD = Request("POST", headers=(("Content-Type", "text/plain"),), body_size=64 * 1024)
 
+
+def _echo(
+    name: str, message: str, echo: Echo, connections: int, *, summarised: bool = True
+) -> Scenario:
+    """A load of echoes: enough of them under way to keep a server busy, and few enough that every
+    message is a segment, and a turn, of its own.
+    """
+    return Scenario(
+        name,
+        f"WebSocket echo of {message}, {connections} connections",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=connections,
+        echo=echo,
+        summarised=summarised,
+    )
+
+
 SCENARIOS = (
     Scenario("small", "22-byte answer, 64 connections", "apps.plain:small", LOAD, Answer(GREETING)),
     Scenario(
@@ -72,48 +91,13 @@ SCENARIOS = (
     ),
     Scenario("memory", "Memory", "apps.plain:small", MEMORY, Answer(GREETING)),
     Scenario("start", "Start-up", "apps.plain:small", START, Answer(GREETING)),
-    Scenario(
-        "ws-text",
-        "WebSocket: 64 B of text echoed",
-        "apps.sockets:echo",
-        ECHOES,
-        Answer(GREETING),
-        connections=16,
-        echo=Echo("text", 64),
-    ),
-    Scenario(
-        "ws-binary",
-        "WebSocket: 64 B of bytes echoed",
-        "apps.sockets:echo",
-        ECHOES,
-        Answer(GREETING),
-        connections=16,
-        echo=Echo("binary", 64),
-        summarised=False,
-    ),
-    Scenario(
-        "ws-16k",
-        "WebSocket: 16 KiB of text echoed",
-        "apps.sockets:echo",
-        ECHOES,
-        Answer(GREETING),
-        connections=8,
-        echo=Echo("text", 16 * 1024),
-        summarised=False,
-    ),
-    Scenario(
-        "ws-1mb",
-        "WebSocket: 1 MB of bytes echoed",
-        "apps.sockets:echo",
-        ECHOES,
-        Answer(GREETING),
-        connections=4,
-        echo=Echo("binary", 1_000_000),
-        summarised=False,
-    ),
+    _echo("ws-text", "64 B text", Echo("text", 64), 16),
+    _echo("ws-binary", "64 B binary", Echo("binary", 64), 16, summarised=False),
+    _echo("ws-16k", "16 KiB text", Echo("text", 16 * 1024), 8, summarised=False),
+    _echo("ws-1mb", "1 MB binary", Echo("binary", 1_000_000), 4, summarised=False),
     Scenario(
         "ws-idle",
-        "WebSocket: 5,000 idle",
+        "5,000 idle WebSockets",
         "apps.sockets:echo",
         SOCKETS,
         Answer(GREETING),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.environments import program
+from benchmarks.environments import prepare, program
 from benchmarks.model import Failed
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.model import Scenario
 
-_CLIENT = Path(__file__).parent / "websocket_client.py"
+_PROGRAM = Path(__file__).parent / "websocket_client.py"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Load:
     Attributes:
         messages: how many echoes came, all of them right.
         nanoseconds: how long that took.
-        busy: for how many nanoseconds the client ran, or waited to run.
+        busy: for how many nanoseconds the client ran, or waited for its core.
     """
 
     messages: int
@@ -40,11 +41,11 @@ class Load:
         return self.messages * 1e9 / self.nanoseconds
 
 
-def parse(line: str) -> Load:
+def parse(line: bytes) -> Load:
     """Return what the client told in one line.
 
     Raises:
-        Failed: if there was any error, or nothing was told.
+        Failed: if there was any error, or if it told nothing.
     """
     if not line:
         raise Failed("the WebSocket client ended")
@@ -57,7 +58,7 @@ def parse(line: str) -> Load:
 class Client:
     """A client whose connections are open."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def send(self, seconds: int) -> Load:
@@ -68,7 +69,7 @@ class Client:
         """
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            print(seconds, file=self._process.stdin, flush=True)
+            self._process.stdin.write(b"%d\n" % seconds)
         return self.told()
 
     def told(self) -> Load:
@@ -79,13 +80,13 @@ class Client:
 
 @contextlib.contextmanager
 def connected(port: int, scenario: Scenario) -> Iterator[Client]:
-    """Open the scenario's WebSockets, each with one message exchanged, and keep them for the block.
+    """Open the scenario's WebSockets, exchange a message over each, keep them while in the block.
 
     Raises:
-        Failed: if one of them cannot be opened, or its first echo was not right.
+        Failed: if one of them cannot be opened, or its echo is wrong or does not come.
     """
     with subprocess.Popen(
-        _command(port, scenario), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        _command(port, scenario), bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         client = Client(process)
         client.told()
@@ -94,11 +95,12 @@ def connected(port: int, scenario: Scenario) -> Iterator[Client]:
 
 def _command(port: int, scenario: Scenario) -> list[str]:
     assert scenario.echo is not None
-    return [
-        str(program("client", "python")),
-        str(_CLIENT),
-        str(port),
-        str(scenario.connections),
-        scenario.echo.kind,
-        str(scenario.echo.size),
-    ]
+    about = (port, scenario.connections, scenario.echo.kind, scenario.echo.size)
+    return [str(_python()), "-I", str(_PROGRAM), *map(str, about)]
+
+
+@functools.cache
+def _python() -> Path:
+    """Return the interpreter of the client's environment, which is made when first asked for."""
+    prepare("client")
+    return program("client", "python")

@@ -18,12 +18,21 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSListener, WSMsgType, ws_connect
 
-_PATIENCE = 10
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from picows import WSFrame, WSTransport
+
+_PATIENCE = 10.0
 """Seconds after which a handshake or an echo that did not come is an error."""
+
+_OPEN_WITHIN = 60.0
+"""Seconds after which all connections must be open."""
 
 _AT_ONCE = 16
 """Handshakes under way at a time: fewer than the shortest backlog holds."""
@@ -42,12 +51,6 @@ def message_of(number: int, size: int) -> bytes:
     return (_LETTERS * (size // len(_LETTERS) + 2))[first : first + size]
 
 
-def _wanted() -> int:
-    """Return for how many nanoseconds this thread has run or waited for its core (proc(5))."""
-    ran, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
-    return int(ran) + int(waited)
-
-
 class Echoes:
     """What the connections have in common: whether to go on, how many echoes came, what failed."""
 
@@ -55,25 +58,27 @@ class Echoes:
         self.going = False
         self.count = 0
         self._under_way = 0
-        self._ended = asyncio.get_running_loop().create_future()
+        self._reason = ""
+        self._ended = asyncio.Event()
 
-    async def during(self, seconds: float, sockets: list[Socket]) -> dict[str, float]:
-        """Send over the sockets for some seconds, and return what is to be told.
+    async def during(self, seconds: float, sockets: Sequence[Socket]) -> dict[str, int]:
+        """Send over the sockets for some seconds, at least once, and return what is to be told.
 
         Raises:
             Failure: if a connection was lost, or an echo was wrong or did not come.
         """
-        loop = asyncio.get_running_loop()
-        self.count, self._under_way, self._ended = 0, len(sockets), loop.create_future()
-        self.going = seconds > 0
-        loop.call_later(seconds, self._stop)
+        self.count, self._under_way, self.going = 0, len(sockets), seconds > 0
+        self._ended.clear()
+        asyncio.get_running_loop().call_later(seconds, self._stop)
         began, before = time.perf_counter_ns(), _wanted()
         for socket in sockets:
             socket.send()
         try:
-            await asyncio.wait_for(self._ended, seconds + _PATIENCE)
+            await asyncio.wait_for(self._ended.wait(), seconds + _PATIENCE)
         except TimeoutError:
-            raise Failure(f"no echo within {_PATIENCE} s") from None
+            self.fail(f"no echo within {_PATIENCE:.0f} s")
+        if self._reason:
+            raise Failure(self._reason)
         return {
             "messages": self.count,
             "nanoseconds": time.perf_counter_ns() - began,
@@ -83,19 +88,19 @@ class Echoes:
     def rest(self) -> None:
         """Hear that one connection has had its last echo."""
         self._under_way -= 1
-        if not self._under_way and not self._ended.done():
-            self._ended.set_result(None)
+        if not self._under_way:
+            self._ended.set()
 
     def fail(self, reason: str) -> None:
-        """Hear why the run is worth nothing."""
-        if not self._ended.done():
-            self._ended.set_exception(Failure(reason))
+        """Hear why all is worth nothing; the first reason is kept."""
+        self._reason = self._reason or reason
+        self._ended.set()
 
     def _stop(self) -> None:
         self.going = False
 
 
-class Socket(WSListener):
+class Socket(WSListener):  # type: ignore[misc]
     """One connection, that has one message under way at a time."""
 
     def __init__(self, echoes: Echoes, kind: WSMsgType, message: bytes) -> None:
@@ -104,65 +109,72 @@ class Socket(WSListener):
         self._message = message
         self._came = 0
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-
     def send(self) -> None:
         """Send the message once."""
         self._transport.send(self._kind, self._message)
 
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind, echoes = frame.msg_type, self._echoes
-        if kind is not self._awaited or not self._message.startswith(
-            frame.get_payload_as_memoryview(), self._came
-        ):
+        kind = frame.msg_type
+        # Compares in place, from where the last fragment ended.
+        same = self._message.startswith(frame.get_payload_as_memoryview(), self._came)
+        if not same or kind is not self._awaited:
             self._unexpected(kind)
             return
         self._came += frame.payload_size
         if not frame.fin:
             self._awaited = WSMsgType.CONTINUATION
-            return
-        if self._came != len(self._message):
-            echoes.fail("echo cut short")
-            return
-        self._came, self._awaited = 0, self._kind
-        echoes.count += 1
-        if echoes.going:
-            transport.send(kind, self._message)
+        elif self._came < len(self._message):
+            self._echoes.fail("echo cut short")
         else:
-            echoes.rest()
-
-    def _unexpected(self, kind: WSMsgType) -> None:
-        if kind is WSMsgType.CLOSE:
-            self._echoes.fail("closed under load")
-        elif kind not in (WSMsgType.PING, WSMsgType.PONG):  # picows has answered the ping
-            self._echoes.fail("wrong echo")
+            self._echoed()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._echoes.fail("connection lost")
 
+    def _echoed(self) -> None:
+        self._came, self._awaited = 0, self._kind
+        self._echoes.count += 1
+        if self._echoes.going:
+            self.send()
+        else:
+            self._echoes.rest()
 
-async def _opened(port: int, sockets: list[Socket]) -> None:
+    def _unexpected(self, kind: WSMsgType) -> None:
+        if kind is WSMsgType.CLOSE:
+            self._echoes.fail("connection closed")
+        elif kind is not WSMsgType.PING:  # picows has answered it
+            self._echoes.fail("wrong echo")
+
+
+async def _open_some(port: int, sockets: Iterator[Socket]) -> None:
+    for socket in sockets:
+        transport, _ = await ws_connect(
+            lambda socket=socket: socket,
+            f"ws://127.0.0.1:{port}/",
+            websocket_handshake_timeout=_PATIENCE,
+            use_aiofastnet=False,  # it was no cheaper than uvloop
+        )
+        if transport.is_disconnected:
+            raise ConnectionError("the server closed it")
+
+
+async def _open(port: int, sockets: Sequence[Socket]) -> None:
     """Connect the sockets, a few at a time.
 
     Raises:
         Failure: if one of them cannot be connected.
     """
     remaining = iter(sockets)
-
-    async def some() -> None:
-        for socket in remaining:
-            await ws_connect(
-                lambda socket=socket: socket,
-                f"ws://127.0.0.1:{port}/",
-                websocket_handshake_timeout=_PATIENCE,
-                use_aiofastnet=False,  # it was no cheaper than uvloop
-            )
-
     try:
-        await asyncio.gather(*(some() for _ in range(_AT_ONCE)))
+        async with asyncio.timeout(_OPEN_WITHIN):
+            await asyncio.gather(*(_open_some(port, remaining) for _ in range(_AT_ONCE)))
     except Exception as error:
-        raise Failure(f"no handshake: {error}") from error
+        begun = len(sockets) - len(list(remaining))
+        why = str(error) or type(error).__name__
+        raise Failure(f"handshake failed, of {begun} begun: {why}") from error
 
 
 async def _main(port: int, connections: int, kind: str, size: int) -> None:
@@ -171,13 +183,19 @@ async def _main(port: int, connections: int, kind: str, size: int) -> None:
     messages = (message_of(number, size) for number in range(connections))
     sockets = [Socket(echoes, _KINDS[kind], message) for message in messages]
     try:
-        await _opened(port, sockets)
+        await _open(port, sockets)
         tell(json.dumps(await echoes.during(0, sockets)))
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             tell(json.dumps(await echoes.during(float(line), sockets)))
     except Failure as failure:
         tell(json.dumps({"failed": str(failure)}))
+
+
+def _wanted() -> int:
+    """Return for how many nanoseconds this thread has run, or waited to run (proc(5))."""
+    ran, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    return int(ran) + int(waited)
 
 
 if __name__ == "__main__":
