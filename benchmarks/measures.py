@@ -78,8 +78,8 @@ ECHOES = Measure(
     (
         Figure("cpu", "CPU µs per message", 1),
         Figure("rate", "messages per second"),
-        Figure("server", "server busy, %"),
-        Figure("client", "client busy, %"),
+        Figure("server", "% server busy"),
+        Figure("client", "% client busy"),
     ),
     _echoes,
 )

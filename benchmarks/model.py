@@ -40,7 +40,7 @@ class Server:
     ours: bool = False
 
     def command_line(self, *, websocket: bool) -> str:
-        """Return the command line for HTTP or for WebSocket; port and application are to fill in."""
+        """Return the command line for HTTP or WebSocket, port and application to be filled in."""
         extra = self.websocket if websocket else self.http
         return " ".join(self.command.replace("{extra}", extra).split())
 

@@ -39,8 +39,9 @@ _UPLOAD = Request("POST", headers=(("Content-Type", "text/plain"),), body_size=6
 def _echo(
     name: str, message: str, echo: Echo, connections: int, *, summarised: bool = True
 ) -> Scenario:
-    """A load of echoes: enough of them under way to keep a server busy, and few enough that every
-    message is a segment, and a turn, of its own.
+    """Return a load of echoes, over as many connections as keep a server busy.
+
+    Each has one message under way, so that no two messages reach the server in one segment.
     """
     return Scenario(
         name,

@@ -21,7 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
-from picows import WSListener, WSMsgType, ws_connect
+from picows import (  # type: ignore[import-not-found]
+    WSListener,
+    WSMsgType,
+    ws_connect,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
