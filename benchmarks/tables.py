@@ -30,7 +30,7 @@ Servers take turns; rounds: {rounds}, seconds of each load: {seconds}, after a w
 Over WebSockets a compiled client, picows on uvloop, sends one message on each connection, awaits
 its echo and sends the next; every echo is compared with what was sent, and nothing is compressed.
 How busy both ends were tells which was the bottleneck; the client's waits for its core count too.
-A server that is busy for much less than 90 % looks worse than it is: what has time to spare wakes up
+A server that was busy for much less than 90 % of the time looks worse than it is, for it wakes up
 for every single message. Idle WebSockets have had one message echoed; their figure is what they
 add to the memory of a server that has had one WebSocket before.
 
