@@ -3,8 +3,8 @@
 Where a server offers a choice, the row has what cost least CPU time when the choices took turns:
 h2corn's I/O on two threads rather than one, even on one core; uvicorn on httptools, since its
 other fast parser costs far more for large answers. Granian's choices could not be told apart for
-HTTP; for WebSocket two threads cost less than one. Of uvicorn's three ways to speak WebSocket,
-``websockets-sansio`` costs least. Nobody compresses messages.
+HTTP; for small WebSocket messages two threads cost less than one. Of uvicorn's three ways to
+speak WebSocket, ``websockets-sansio`` costs least. Nobody compresses messages.
 """
 
 from benchmarks.model import Server
