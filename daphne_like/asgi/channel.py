@@ -16,7 +16,7 @@ from autobahn.websocket.protocol import WebSocketServerFactory
 from twisted.internet.address import IPv4Address
 
 if TYPE_CHECKING:
-    from daphne_like.asgi.frames import FrameReader
+    from daphne_like.asgi.frame_reader import FrameReader
     from daphne_like.compression import Deflate
 
 _HEAD = (

@@ -16,7 +16,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from daphne_like.asgi.frames import PING, FrameReader, frame
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.frames import PING, frame
 from daphne_like.asgi.http import HTTPExchange, error_response
 from daphne_like.asgi.scope import Message, websocket_scope
 from daphne_like.asgi.websocket_receive import AppState, ClientState

@@ -11,7 +11,8 @@ import asyncio
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, FrameReader, frame, plain_payload
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, frame, plain_payload
 from daphne_like.asgi.scope import Message
 from daphne_like.exchange import Stream
 
