@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--cases", nargs="+", type=_case, help="such as '1.*' or 7.1.3; default: all"
     )
-    which.add_argument("--quick", action="store_true", help="only what takes a minute")
+    which.add_argument("--quick", action="store_true", help="only what `make test` runs")
     parser.add_argument("--server", metavar="URL", help="a server that is running, as ws://...")
     parser.add_argument("--loop", choices=_LOOPS, default="auto", help="our server's event loop")
     parser.add_argument(
