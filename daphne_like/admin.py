@@ -20,14 +20,24 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer
 from daphne_like import exposition
 from daphne_like.answers import answer
 from daphne_like.asgi.application import Application, settle
-from daphne_like.assembly import HTTPFactory, LoopClock, admin_endpoint, describe
+from daphne_like.assembly import HTTPFactory, admin_endpoint, describe
+from daphne_like.clock import LoopClock
 from daphne_like.errors import StartupError
-from daphne_like.exchange import Address, Exchange, Progress, Request, Snapshot, Stream, escaped
+from daphne_like.exchange import (
+    Address,
+    Exchange,
+    Progress,
+    Request,
+    Snapshot,
+    Stream,
+    escaped,
+    peer_name,
+)
 from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
 from daphne_like.metrics import Requests, Sources, metrics
 from daphne_like.watchdog import Watchdog
-from daphne_like.wire.shared import DefaultFields, Drainable, Shared, peer_name
+from daphne_like.wire.shared import DefaultFields, Drainable, Shared
 
 _logger = logging.getLogger("daphne_like.admin")
 

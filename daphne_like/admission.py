@@ -1,6 +1,6 @@
-"""The door: how many requests may be with the application at once.
+"""The door: how many requests may be with the application at once, and sockets of one client.
 
-Who comes beyond that is answered 503 at once: a queue would only make everybody wait. It
+Who comes beyond that is answered 503 or 429 at once: a queue would only make everybody wait. It
 wraps ``open``; it must not know who runs the application, nor how a response is spelt.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from daphne_like.answers import answer
 from daphne_like.exchange import Exchange, Open, Request, Stream
-from daphne_like.limits import Flood
+from daphne_like.tally import Flood
 
 _logger = logging.getLogger("daphne_like.http")
 
@@ -45,5 +45,38 @@ def admitted(
         if away := counted.count():
             tell(away)
         return answer(request, stream, 503, _BODY, (b"retry-after", b"1"))
+
+    return open_admitted
+
+
+_BODY_FOR_SOCKETS = b"429 Too Many Requests\n"
+_REASON_FOR_SOCKETS = 429, "too many WebSockets of one client"
+
+
+def admitted_sockets(
+    open: Open,
+    sockets: Counter[str],
+    most: int,
+    flood: Callable[[Callable[[int], None]], Flood],
+    refusals: Counter[tuple[int, str]],
+) -> Open:
+    """Wrap `open`: with `most` in `sockets` for its client already, a WebSocket is answered 429.
+
+    Counted and told as by `admitted`.
+    """
+
+    def tell(away: int) -> None:
+        _logger.warning("Answered 429 to %d WebSockets of clients that have %d already", away, most)
+
+    counted = flood(tell)
+
+    def open_admitted(request: Request, stream: Stream) -> Exchange:
+        client = request.client
+        if request.upgrade is None or client is None or sockets[client[0]] < most:
+            return open(request, stream)
+        refusals[_REASON_FOR_SOCKETS] += 1
+        if away := counted.count():
+            tell(away)
+        return answer(request, stream, 429, _BODY_FOR_SOCKETS)
 
     return open_admitted

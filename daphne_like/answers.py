@@ -44,9 +44,12 @@ def answer(
     *fields: tuple[bytes, bytes],
     content_type: bytes = b"text/plain; charset=utf-8",
 ) -> Exchange:
-    """Answer `request` by `body`, which a HEAD leaves out; return what an ``open`` has to."""
+    """Answer `request` by `body`, which a HEAD leaves out; return what an ``open`` has to.
+
+    Where an upgrade was asked for the connection ends: what follows may not be a request.
+    """
     bodiless = request.method == "HEAD"
     given: Fields = [(b"content-type", content_type), *fields]
-    head = ResponseHead(status, given, bodiless=bodiless)
+    head = ResponseHead(status, given, bodiless=bodiless, close=request.upgrade is not None)
     stream.respond(head, b"" if bodiless else body)
     return _ANSWERED

@@ -10,6 +10,7 @@ import io
 import logging
 import random
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -21,13 +22,16 @@ from daphne_like import config as configuration
 from daphne_like import health
 from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
 from daphne_like.access_format import compiled, daphne_in_colour
-from daphne_like.admission import admitted
+from daphne_like.admission import admitted, admitted_sockets
 from daphne_like.asgi.application import Application, ASGIApplication
 from daphne_like.asgi.loading import load, look_in
+from daphne_like.clock import LoopClock
+from daphne_like.compression import Compression
 from daphne_like.config import Config
 from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
+from daphne_like.origins import from_pages
 from daphne_like.proxies import Proxies
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
@@ -37,23 +41,6 @@ from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
-
-
-class LoopClock:
-    """The event loop's time and timers, in Twisted's words.
-
-    Twisted's own reactor follows the clock on the wall, which may jump, and keeps a cancelled
-    call until its time would have come: one for each connection of the last half minute.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.seconds = loop.time
-
-    def callLater(
-        self, delay: float, callable: Callable[..., object], *args: Any
-    ) -> asyncio.TimerHandle:
-        return self._loop.call_later(delay, callable, *args)
 
 
 class HTTPFactory(Factory):
@@ -98,7 +85,7 @@ async def rehearse(config: Config, reactor: Any) -> None:
     """
     compiled(config.access_log_format)
     call, loop = application_of(config), asyncio.get_running_loop()
-    application = Application(call, config.limits, loop, root_path=config.root_path)
+    application = asgi(config, call, loop)
     proxies = Proxies(config)
     shared = shared_for(config, application, proxies, retire=lambda: None)
     listening_on(config, reactor, *proxies.preambles(shared))
@@ -134,10 +121,40 @@ def opened_by(
     limits = config.limits
     if limits.max_requests:
         open = retiring(open, limits.max_requests + randint(0, limits.max_requests_jitter), retire)
-    most = limits.concurrency
-    if most:
-        open = admitted(open, application.live, most, shared.flood, shared.refusals)
+    counted = shared.flood, shared.refusals
+    if limits.concurrency:
+        open = admitted(open, application.live, limits.concurrency, *counted)
+    if limits.websockets_per_client:
+        sockets = application.sockets
+        open = admitted_sockets(open, sockets, limits.websockets_per_client, *counted)
+    if config.ws_origins:
+        open = from_pages(open, config.ws_origins, *counted)
     return open
+
+
+def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop) -> Application:
+    """The application `call`, run as `config` says."""
+    # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
+    return Application(
+        call,
+        config.limits,
+        loop,
+        root_path=config.root_path,
+        now=time.perf_counter,
+        compression=_compression(config),
+        close_code=config.ws_close_code,
+    )
+
+
+def _compression(config: Config) -> Compression | None:
+    if config.ws_compression == "off":
+        return None
+    return Compression(
+        config.ws_compression_window_bits,
+        not config.ws_compression_no_takeover,
+        config.ws_compression_memory_level,
+        config.limits.websocket_compression_size,
+    )
 
 
 def access_log(config: Config) -> AccessLog | None:

@@ -298,6 +298,49 @@ class Config:
         "[::1]:9000, or unix:/path, which is for this user alone.",
         type=admin_address,
     )
+    ws_origins: tuple[str, ...] = _option(
+        (),
+        "--ws-origins",
+        group="WebSocket",
+        help="Pages that may open WebSockets: https://example.org, https://*.example.org, or same "
+        "for pages of the host that is asked; may be given several times. Without it all may.",
+    )
+    ws_compression: str = _option(
+        "off",
+        "--ws-compression",
+        group="WebSocket",
+        help="Compress messages where the client can (permessage-deflate). It costs time for each "
+        "message and memory for each socket.",
+        choices=("off", "on"),
+    )
+    ws_compression_window_bits: int = _option(
+        12,
+        "--ws-compression-window-bits",
+        group="WebSocket",
+        help="The window in which repetitions are found, as a power of two: 9 to 15.",
+        type=int,
+    )
+    ws_compression_memory_level: int = _option(
+        5,
+        "--ws-compression-memory-level",
+        group="WebSocket",
+        help="What zlib may use beside the window: 1 to 9.",
+        type=int,
+    )
+    ws_compression_no_takeover: bool = _option(
+        False,
+        "--ws-compression-no-takeover",
+        group="WebSocket",
+        help="Compress each message by itself: larger, and no memory is kept in between.",
+    )
+    ws_close_code: int = _option(
+        1012,
+        "--ws-close-code",
+        group="WebSocket",
+        help="What WebSockets are closed with when the server stops: 1012, service restart, or "
+        "1001, going away.",
+        type=int,
+    )
     limits: Limits = field(default_factory=Limits)
 
 

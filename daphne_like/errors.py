@@ -6,6 +6,8 @@ the application did wrong. This module must not know who raises or who catches.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class DaphneLikeError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -30,12 +32,18 @@ class StartupError(DaphneLikeError):
 
 
 class RemoteFault(DaphneLikeError):
-    """The peer broke the protocol or a limit: ``status`` answers it, ``reason`` is logged."""
+    """The peer broke the protocol or a limit: ``status`` answers it, ``reason`` is logged.
 
-    def __init__(self, status: int, reason: str) -> None:
+    ``fields`` go with the answer.
+    """
+
+    def __init__(
+        self, status: int, reason: str, fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.fields = fields
 
 
 class AppFault(DaphneLikeError):

@@ -11,6 +11,8 @@ The rules both sides keep:
   ``disconnected``; after any of them neither side calls the other again.
 * ``respond``, or ``send_head`` and then ``send_body`` any number of times and ``end``.
 * What the wire delivers by ``body_received`` the exchange pays back by ``consumed``.
+* Where the request asks for an upgrade, ``open_tunnel`` is another beginning: from then on
+  ``body_received`` and ``send_body`` carry bytes as they are, and the body never ends.
 """
 
 from __future__ import annotations
@@ -146,6 +148,16 @@ def printable(text: str) -> str:
     return escaped(text.encode("utf-8", "backslashreplace"))
 
 
+def peer_name(client: Address | None) -> str:
+    """A client for a log line; a Unix client may have bound any path."""
+    if client is None:
+        return "a Unix socket"
+    host, port = printable(client[0]), client[1]
+    if port is None:
+        return host
+    return spelled(host, port)
+
+
 _PLAIN = bytes(byte for byte in range(32, 127) if byte not in b'"\\')
 _ESCAPES = {byte: f"\\x{byte:02x}" for byte in range(256) if byte not in _PLAIN}
 
@@ -210,6 +222,13 @@ class Stream(Protocol):
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The response is complete; `trailers` are sent where ``supports`` names them."""
+
+    def open_tunnel(self, head: ResponseHead) -> None:
+        """Grant the upgrade that the request asks for, with the fields of `head`.
+
+        101 on HTTP/1.1 (RFC 9110, section 7.8), 200 to an extended CONNECT (RFC 8441). Bytes
+        that the client has sent already are delivered in a later turn.
+        """
 
     def send_hints(self, fields: Fields) -> None:
         """Send what the client may fetch while it waits for the head."""

@@ -133,6 +133,21 @@ def _length_of(said: dict[bytes, bytes], http_version: str) -> int | None:
     return int(length)
 
 
+def is_token(value: bytes) -> bool:
+    """Whether `value` is a token (RFC 9110, section 5.6.2)."""
+    return _TOKEN.fullmatch(value) is not None
+
+
+def listed(headers: Fields, wanted: bytes) -> list[bytes]:
+    """The elements of a comma-separated list, over all fields of that name, as they are.
+
+    Empty ones are none (RFC 9110, section 5.6.1).
+    """
+    values = [value for name, value in headers if name == wanted]
+    elements = [element.strip(b" \t") for value in values for element in value.split(b",")]
+    return [element for element in elements if element]
+
+
 def is_free(name: bytes) -> bool:
     """Whether `name`, in lower case, can name a field that has no meaning for the server."""
     return _TOKEN.fullmatch(name) is not None and name not in _FRAMING_NAMES | _SPECIAL
@@ -297,6 +312,9 @@ def _checked(raw: Iterable[bytes]) -> Field:
     return name, value
 
 
+_NOT_IN_HANDSHAKES = _SERVER_OWNED | {b"content-length"}
+"""A 101 has no body (RFC 9110, section 8.6)."""
+
 _NOT_IN_TRAILERS = _SERVER_OWNED | frozenset(
     (
         b"authorization",
@@ -320,6 +338,20 @@ def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
         if name.lower() in _NOT_IN_TRAILERS:
             raise BadField(f"header {name!r} may not be a trailer")
     return judged
+
+
+def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[bytes]]:
+    """The fields with which an application accepts a WebSocket, and the defaults among them.
+
+    Those of the connection are left out. Raises :class:`BadField`, also for the fields of the
+    handshake itself: a subprotocol has its own place in ``websocket.accept``.
+    """
+    judged = [_checked(raw) for raw in fields]
+    own = frozenset(name.lower() for name, _ in judged)
+    if ours := [name for name in own if name.startswith(b"sec-websocket-")]:
+        raise BadField(f"header {ours[0]!r} belongs to the server")
+    kept = [field for field in judged if field[0].lower() not in _NOT_IN_HANDSHAKES]
+    return kept, own & DEFAULTABLE
 
 
 def hint_fields(links: Iterable[bytes]) -> Fields:

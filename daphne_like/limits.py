@@ -1,4 +1,4 @@
-"""Every byte, count and second that the server limits, each with its reason; and the timer.
+"""Every byte, count and second that the server limits, each with its reason.
 
 A limit is written here and nowhere else: its option, its help and its row in the reference
 are generated from its field. This module must not know who enforces a limit.
@@ -6,10 +6,8 @@ are generated from its field. This module must not know who enforces a limit.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from typing import Any
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -196,187 +194,76 @@ class Limits:
     ping_interval: float = _limit(
         20.0,
         "seconds",
-        "An idle WebSocket is pinged after.",
+        "A WebSocket from which nothing comes is pinged after; 0 for no pings.",
         "--ping-interval",
         "--ws-ping-interval",
     )
     ping_timeout: float = _limit(
         30.0,
         "seconds",
-        "A WebSocket is closed when a ping gets no answer for.",
+        "After a ping the client has to send something, a pong or anything else, or the WebSocket "
+        "is closed.",
         "--ping-timeout",
         "--ws-ping-timeout",
     )
     websocket_timeout: float = _limit(
-        86400.0, "seconds", "A WebSocket may live; -1 for no limit.", "--websocket_timeout",
+        86400.0,
+        "seconds",
+        "A WebSocket may live, then it is closed; -1 for no limit.",
+        "--websocket_timeout",
         "--websocket-timeout",
-    )  # fmt: skip
+    )
     websocket_connect_timeout: float = _limit(
-        5.0, "seconds", "The application has to accept a WebSocket.", "--websocket_connect_timeout",
+        5.0,
+        "seconds",
+        "The application has to accept or refuse a WebSocket; then it is answered 503.",
+        "--websocket_connect_timeout",
         "--websocket-connect-timeout",
-    )  # fmt: skip
+    )
     websocket_max_message_size: int = _limit(
         MIB,
         "bytes",
-        "A WebSocket message; 0 for no limit.",
+        "A WebSocket message, after it is inflated; more is closed with 1009. 0 for no limit.",
         "--websocket-max-message-size",
         "--ws-max-size",
     )
     websocket_max_frame_size: int = _limit(
-        MIB, "bytes", "A WebSocket frame; 0 for no limit.", "--websocket-max-frame-size"
+        MIB,
+        "bytes",
+        "A WebSocket frame, as it comes; more is closed with 1009. 0 for no limit.",
+        "--websocket-max-frame-size",
+    )
+    websocket_close_timeout: float = _limit(
+        10.0,
+        "seconds",
+        "A client has to answer the close of a WebSocket; then it is cut.",
+        "--websocket-close-timeout",
+        "--ws-close-timeout",
+    )
+    websockets_per_client: int = _limit(
+        0,
+        "sockets",
+        "WebSockets open at the same time from one client; further ones are answered 429. 0 for "
+        "no limit.",
+        "--websockets-per-client",
+        "--ws-per-client",
+    )
+    websocket_compression_size: int = _limit(
+        128,
+        "bytes",
+        "A message has to have to be sent compressed, where --ws-compression is on.",
+        "--websocket-compression-size",
+        "--ws-compression-min-size",
+    )
+    websocket_drain_time: float = _limit(
+        5.0,
+        "seconds",
+        "In which WebSockets are closed one after the other when the server stops, so that their "
+        "clients do not all come back at once; half of --graceful-timeout at most.",
+        "--websocket-drain-time",
+        "--ws-drain-time",
     )
 
 
 LIMITS = tuple(item.name for item in fields(Limits))
 """The names of all limits, in their order."""
-
-
-ONE_BY_ONE = 20
-"""Log lines of a kind in a while that tell of one client or request each; then, how many."""
-
-
-def and_others(told: int) -> str:
-    """The end of a line that tells of `told` things by the last of them."""
-    return f", and {told - 1} others before" if told > 1 else ""
-
-
-class Tally:
-    """Counts what may happen too often to be logged each time.
-
-    The first `most` are told at once, the next when `seconds` have passed since the first of
-    them, with all in between.
-    """
-
-    def __init__(self, now: Callable[[], float], seconds: float = 10.0, most: int = 1) -> None:
-        self._now = now
-        self._seconds = seconds
-        self._most = most
-        self._began = -math.inf
-        self._told = 0
-        self._untold = 0
-
-    def count(self) -> int:
-        """Count one more; how many are to be told now, 0 where it is too early."""
-        self._untold += 1
-        now = self._now()
-        if now - self._began >= self._seconds:
-            self._began = now
-            self._told = 0
-        if self._told == self._most:
-            return 0
-        self._told += 1
-        return self.rest()
-
-    def rest(self) -> int:
-        """How many nobody was told of; from now on they count as told."""
-        untold, self._untold = self._untold, 0
-        return untold
-
-    def left(self) -> float:
-        """Seconds until more are told at once."""
-        return max(0.0, self._began + self._seconds - self._now())
-
-
-class DelayedCall(Protocol):
-    """What a clock gives for a call to come; Twisted's ``IDelayedCall``, as far as used."""
-
-    def cancel(self) -> None:
-        """Do not call."""
-
-
-class Clock(Protocol):
-    """Time as an argument; Twisted's ``IReactorTime``, as far as used."""
-
-    def seconds(self) -> float:
-        """The time now, in seconds since any fixed moment."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> DelayedCall:
-        """Call `callable` in `delay` seconds."""
-
-
-class Flood:
-    """A tally that has the last word: what it keeps is told when its time is over.
-
-    A timer is in the clock only while there is something to tell; `tell` is called with how
-    many it is.
-    """
-
-    def __init__(self, clock: Clock, tell: Callable[[int], None], most: int = 1) -> None:
-        self._clock = clock
-        self._tell = tell
-        self._tally = Tally(clock.seconds, most=most)
-        self._armed: DelayedCall | None = None
-
-    def count(self) -> int:
-        """Count one more; how many the caller is to tell now, 0 where it is too early."""
-        told = self._tally.count()
-        if not told and self._armed is None:
-            self._armed = self._clock.callLater(self._tally.left(), self._over)
-        return told
-
-    def end(self) -> None:
-        """Tell now what is left to tell: nothing is left in the clock."""
-        if self._armed is not None:
-            self._armed.cancel()
-            self._over()
-
-    def _over(self) -> None:
-        self._armed = None
-        if untold := self._tally.rest():
-            self._tell(untold)
-
-
-class Deadline:
-    """One timer that is moved without being cancelled.
-
-    Moving it later only writes a number: the timer that is armed finds out when it fires,
-    and arms itself again. So a connection has one timer for its whole life, however many
-    requests it carries.
-    """
-
-    __slots__ = ("_armed", "_armed_for", "_at", "_clock", "_expired", "_now")
-
-    def __init__(self, clock: Clock, expired: Callable[[], None]) -> None:
-        self._clock = clock
-        self._now = clock.seconds
-        self._expired = expired
-        self._at: float | None = None
-        self._armed: DelayedCall | None = None
-        self._armed_for = 0.0
-
-    def set(self, seconds: float | None) -> None:
-        """Let `expired` be called in `seconds` from now, instead of what was set before."""
-        if seconds is None:
-            self._at = None
-            return
-        at = self._at = self._now() + seconds
-        if self._armed is None or self._armed_for > at:
-            self._arm(seconds, at)
-
-    def clear(self) -> None:
-        """Let nothing happen until `set` is called again."""
-        self._at = None
-
-    def stop(self) -> None:
-        """Give the timer back: nothing is left in the clock."""
-        self._at = None
-        if self._armed is not None:
-            self._armed.cancel()
-            self._armed = None
-
-    def _arm(self, seconds: float, at: float) -> None:
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed_for = at
-        self._armed = self._clock.callLater(seconds, self._fire)
-
-    def _fire(self) -> None:
-        self._armed = None
-        if self._at is None:
-            return
-        left = self._at - self._now()
-        if left > 0:
-            self._arm(left, self._at)
-            return
-        self._at = None
-        self._expired()

@@ -185,6 +185,26 @@ def _check(config: Config) -> None:
     if config.request_id is not None:
         _check_request_id(config.request_id)
     _check_proxies(config)
+    _check_sockets(config)
+
+
+_ORIGIN = re.compile(r"same|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^*/?#@\s]+", re.IGNORECASE)
+_BOUNDS = {
+    "ws_compression_window_bits": (9, 15),
+    "ws_compression_memory_level": (1, 9),
+}
+
+
+def _check_sockets(config: Config) -> None:
+    for origin in config.ws_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError(f"--ws-origins {origin!r}: write it as https://example.org, or same.")
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= getattr(config, name) <= most:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} {getattr(config, name)} is not between {least} and {most}.")
+    if config.ws_close_code not in (1001, 1012):
+        raise ConfigError(f"--ws-close-code {config.ws_close_code} is none of 1001 and 1012.")
 
 
 _NEEDS = {

@@ -24,6 +24,7 @@ from daphne_like.assembly import (
     HTTPFactory,
     access_log,
     application_of,
+    asgi,
     describe,
     listening_on,
     shared_for,
@@ -31,8 +32,8 @@ from daphne_like.assembly import (
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
-from daphne_like.limits import Tally
 from daphne_like.proxies import Proxies
+from daphne_like.tally import Tally
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
 
@@ -93,11 +94,7 @@ class ASGIService(Service):
         """
         config, limits = self._config, self._config.limits
         call = self._given or application_of(config)
-        loop = asyncio.get_running_loop()
-        # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
-        application = Application(
-            call, limits, loop, root_path=config.root_path, now=time.perf_counter
-        )
+        application = asgi(config, call, asyncio.get_running_loop())
         proxies = Proxies(config)
         shared = shared_for(config, application, proxies, self._retire)
         shared.crowded = self._crowded

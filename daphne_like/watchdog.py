@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+from daphne_like.clock import Clock, DelayedCall
 from daphne_like.exposition import Histogram
-from daphne_like.limits import Clock, DelayedCall
 
 _logger = logging.getLogger("daphne_like.watchdog")
 

@@ -11,17 +11,25 @@ import contextvars
 import inspect
 import logging
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
+from daphne_like.asgi.ebb import Ebb
 from daphne_like.asgi.http import HTTPExchange
 from daphne_like.asgi.http_send import SendSide, flush_heads
 from daphne_like.asgi.scope import Message, Scope
-from daphne_like.exchange import Observer, Request, Stream
-from daphne_like.limits import ONE_BY_ONE, Limits, Tally, and_others
+from daphne_like.asgi.websocket import WebSocketExchange
+from daphne_like.clock import LoopClock
+from daphne_like.compression import Compression
+from daphne_like.exchange import Address, Observer, Request, Stream
+from daphne_like.limits import Limits
+from daphne_like.tally import ONE_BY_ONE, Tally, and_others
 
 _logger = logging.getLogger("daphne_like.server")
+
+Live = HTTPExchange | WebSocketExchange
 
 ASGIApplication = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
@@ -32,7 +40,9 @@ ASGIApplication = Callable[
 class Application:
     """One ASGI application and its live exchanges; ``open`` is what a wire is given.
 
-    ``now`` is a clock in seconds, the loop's unless another is given.
+    ``now`` is a clock in seconds, the loop's unless another is given. ``compression`` is what
+    WebSockets may agree to with their clients; ``close_code`` is the one that they are closed
+    with when the server stops. ``sockets`` counts those of each client.
     """
 
     def __init__(
@@ -43,6 +53,8 @@ class Application:
         *,
         root_path: str = "",
         now: Callable[[], float] | None = None,
+        compression: Compression | None = None,
+        close_code: int = 1012,
     ) -> None:
         self.call = call
         self.limits = limits
@@ -51,18 +63,27 @@ class Application:
         self.root_path = root_path
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
-        self.live: set[HTTPExchange] = set()
+        self.live: set[Live] = set()
+        self.clock = LoopClock(loop)
+        self.compression = compression
+        in_time = min(limits.websocket_drain_time, limits.graceful_timeout / 2)
+        self.ebb = Ebb(self.clock, in_time, close_code)
+        self.sockets: Counter[str] = Counter()
         self.late = Tally(self.now, most=ONE_BY_ONE)
+        self.broken = Tally(self.now, most=ONE_BY_ONE)
         self._unwilling = Tally(self.now, most=ONE_BY_ONE)
         self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
         # Taken here, so that a pipelined request does not see what its predecessor left.
         self._context = contextvars.copy_context()
 
-    def open(self, request: Request, stream: Stream) -> HTTPExchange:
+    def open(self, request: Request, stream: Stream) -> Live:
         """Start the application for `request`."""
-        exchange = HTTPExchange(self, request, stream)
+        kind = HTTPExchange if request.upgrade is None else WebSocketExchange
+        exchange = kind(self, request, stream)
         self.live.add(exchange)
+        if request.upgrade is not None and request.client is not None:
+            self.sockets[request.client[0]] += 1
         exchange.task = _start_task(exchange.run(), loop=self.loop, context=self._context.copy())
         return exchange
 
@@ -76,9 +97,11 @@ class Application:
         held, self._held = self._held, []
         flush_heads(held)
 
-    def finished(self, exchange: HTTPExchange) -> None:
+    def finished(self, exchange: Live) -> None:
         """The exchange's task is over: from now on nothing refers to it."""
         self.live.discard(exchange)
+        if exchange.request.upgrade is not None:
+            self._forget_socket(exchange.request.client)
         if exchange.timer is not None:
             exchange.timer.cancel()
             exchange.timer = None
@@ -89,14 +112,21 @@ class Application:
             for observer in self.observers:
                 observer(record)
 
-    def cancel_later(self, exchange: HTTPExchange) -> None:
+    def _forget_socket(self, client: Address | None) -> None:
+        if client is None:
+            return
+        self.sockets[client[0]] -= 1
+        if not self.sockets[client[0]]:
+            del self.sockets[client[0]]
+
+    def cancel_later(self, exchange: Live) -> None:
         """Give the application time to end by itself, then cancel its task."""
         if exchange in self.live and exchange.timer is None:
             exchange.timer = self.loop.call_later(
                 self.limits.application_close_timeout, self._cancel, exchange
             )
 
-    def _cancel(self, exchange: HTTPExchange) -> None:
+    def _cancel(self, exchange: Live) -> None:
         task = exchange.task
         if task is None:
             return

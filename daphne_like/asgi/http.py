@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from daphne_like.asgi.http_receive import OPEN, State
@@ -19,7 +20,7 @@ from daphne_like.asgi.scope import http_scope
 from daphne_like.asgi.waiting import Waiters
 from daphne_like.errors import is_disconnect
 from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
-from daphne_like.limits import and_others
+from daphne_like.tally import and_others
 
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
@@ -84,7 +85,7 @@ class HTTPExchange(SendSide):
             what = self.request.label, and_others(told)
             _logger.warning("%s took longer than --http-timeout%s", *what)
         self._outcome = "timed out"
-        self._answer(503, "timed out")
+        self.answer(503, "timed out")
         self._application.cancel_later(self)
 
     def drain(self) -> None:
@@ -110,7 +111,7 @@ class HTTPExchange(SendSide):
                 self.send,
             )
         except asyncio.CancelledError:
-            self._answer(500, "cancelled")
+            self.answer(500, "cancelled")
             raise
         except (Exception, SystemExit) as error:
             self._failed(error)
@@ -133,25 +134,27 @@ class HTTPExchange(SendSide):
             )
         finally:
             # Whatever the operator's handlers do, the client gets an end.
-            self._answer(500, "the application failed")
+            self.answer(500, "the application failed")
 
     def _returned_too_early(self) -> None:
         _logger.error(
             "The application returned without finishing its response to %s", self.request.label
         )
-        self._answer(500, "the application returned")
+        self.answer(500, "the application returned")
 
-    def _answer(self, status: int, reason: str) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the response can follow any more."""
+        return self._state not in OPEN
+
+    def answer(self, status: int, reason: str) -> None:
         """Finish in the application's place: with `status` if nothing was sent, else abort."""
         if self._state in (_IDLE, _HEADED):
-            body = f"{status} {_PHRASES[status]}\n".encode()
-            bodiless = self.request.method == "HEAD"
-            head = ResponseHead(status, _TEXT, bodiless=bodiless, close=True)
-            self._head = head
+            self._head, body = error_response(status, self.request.method)
             self._take_head()
-            self._sent = 0 if head.bodiless else len(body)
+            self._sent = len(body)
             self._state = _DONE
-            self._stream.respond(head, b"" if head.bodiless else body)
+            self._stream.respond(self._head, body)
             self._wake_reader()
         elif self._state in OPEN:
             self._abort(reason)
@@ -175,4 +178,8 @@ class HTTPExchange(SendSide):
         )
 
 
-_PHRASES = {500: "Internal Server Error", 503: "Service Unavailable"}
+def error_response(status: int, method: str = "GET") -> tuple[ResponseHead, bytes]:
+    """The server's own words in an application's place; then the connection ends."""
+    bodiless = method == "HEAD"
+    body = b"" if bodiless else f"{status} {HTTPStatus(status).phrase}\n".encode()
+    return ResponseHead(status, _TEXT, bodiless=bodiless, close=True), body

@@ -1,6 +1,6 @@
 """From a request to an ASGI scope: the only place that spells a scope's keys.
 
-ASGI 3.0; HTTP sub-specification 2.5, lifespan 2.0. This module must not know where a
+ASGI 3.0; HTTP and WebSocket sub-specifications 2.5, lifespan 2.0. This module must not know where a
 request came from, nor what becomes of it.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from daphne_like.exchange import Request
+from daphne_like.handshake import offered_protocols
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -59,6 +60,33 @@ def http_scope(
         "client": request.client,
         "server": request.server,
         "extensions": _EXTENSIONS[supports].copy(),
+    }
+    if state is not None:
+        scope["state"] = state.copy()
+    return scope
+
+
+_SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+_SOCKET_EXTENSIONS = frozenset(("websocket.http.response",))
+
+
+def websocket_scope(request: Request, root_path: str, state: dict[str, Any] | None) -> Scope:
+    """The scope of one WebSocket; every call makes new containers."""
+    raw_path = request.raw_path
+    scope: Scope = {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": request.http_version,
+        "scheme": _SOCKET_SCHEMES.get(request.scheme, request.scheme),
+        "path": decoded_path(raw_path),
+        "raw_path": raw_path,
+        "query_string": request.query,
+        "root_path": root_path if request.root_path is None else request.root_path,
+        "headers": request.headers,
+        "client": request.client,
+        "server": request.server,
+        "subprotocols": offered_protocols(request),
+        "extensions": _EXTENSIONS[_SOCKET_EXTENSIONS].copy(),
     }
     if state is not None:
         scope["state"] = state.copy()

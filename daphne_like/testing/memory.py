@@ -23,7 +23,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from daphne_like.limits import KIB, Clock
+from daphne_like.clock import Clock
+from daphne_like.limits import KIB
 from daphne_like.testing.seam import SeamBroken
 
 _HOST = IPv4Address("TCP", "192.0.2.2", 80)

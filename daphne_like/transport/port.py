@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from zope.interface import implementer
 
-from daphne_like.limits import Tally
+from daphne_like.tally import Tally
 from daphne_like.transport.stream import UNIX, NativeTransport, twisted_address
 
 _logger = logging.getLogger("daphne_like.server")

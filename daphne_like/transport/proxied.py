@@ -14,8 +14,10 @@ from typing import Any, Protocol
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
 
+from daphne_like.clock import Clock, Deadline
 from daphne_like.exchange import Snapshot, spelled
-from daphne_like.limits import ONE_BY_ONE, Clock, Deadline, Limits, Tally, and_others
+from daphne_like.limits import Limits
+from daphne_like.tally import ONE_BY_ONE, Tally, and_others
 from daphne_like.transport.preamble import BadPreamble, Preamble, preamble
 from daphne_like.transport.stream import NativeTransport, twisted_address
 

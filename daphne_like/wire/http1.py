@@ -15,21 +15,22 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Request, Snapshot
+from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
-from daphne_like.limits import Deadline
-from daphne_like.wire.http1_patience import BODY, DOING, Patience, Phase, nobody_knows
+from daphne_like.wire.http1_patience import BODY, Patience, Phase, nobody_knows
 from daphne_like.wire.http1_request import RequestReader
-from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES, ResponseSide
+from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
+from daphne_like.wire.http1_tunnel import Tunnel
 from daphne_like.wire.shared import Shared, address_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED = Phase
+_HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP1Connection(ResponseSide, Patience, Protocol):
+class HTTP1Connection(Tunnel, Patience, Protocol):
     """One client's connection, and the stream of the exchange that it carries at the time."""
 
     transport: Any
@@ -85,7 +86,7 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._settled = length == 0 and not self._eof
         self._phase = _PHASE_AFTER.get(length, _COUNTED)
         self._responding = True
-        if self._shared.limits.http_timeout is not None:
+        if self._shared.limits.http_timeout is not None and request.upgrade is None:
             self._deadline.set(self._shared.limits.http_timeout)
         if length != 0:
             self._arrived = 0
@@ -312,13 +313,6 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         elif self._phase is _HEAD and not self._head_begun:
             self._close()
 
-    def snapshot(self) -> Snapshot:
-        exchange = self._exchange
-        progress = None if exchange is None else exchange.progress()
-        state = "request" if exchange else "head" if self._head_begun else DOING[self._phase]
-        served = self._shared.limits.connection_requests - self._left
-        return Snapshot(self._opened, served, state, () if progress is None else (progress,))
-
     # --- Twisted ------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
@@ -349,6 +343,8 @@ class HTTP1Connection(ResponseSide, Patience, Protocol):
         self._settled = False
         if self._phase in BODY:
             self._body_broke(RemoteFault(400, "the body ended early"))
+        elif self._phase is _TUNNEL:
+            self._tunnel_lost()
         elif self._responding:
             self._expect_answer()
         elif not self._replaying and not self.full:
@@ -395,4 +391,5 @@ _READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
     _CHUNKED: HTTP1Connection._read_chunked,
     _AHEAD: HTTP1Connection._read_ahead,
     _DROPPED: HTTP1Connection._read_dropped,
+    _TUNNEL: HTTP1Connection._read_tunnel,
 }

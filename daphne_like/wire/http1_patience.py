@@ -11,9 +11,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange
-from daphne_like.limits import Deadline
+from daphne_like.exchange import Exchange, Snapshot
 from daphne_like.wire.shared import Shared
 
 
@@ -28,6 +28,8 @@ class Phase(IntEnum):
     """The request is whole, its response is not: what comes now waits."""
     DROPPED = 4
     """The connection is ending: what comes now is thrown away."""
+    TUNNEL = 5
+    """An upgrade was granted: what comes now belongs to it, to the end."""
 
 
 BODY = frozenset((Phase.COUNTED, Phase.CHUNKED))
@@ -57,6 +59,8 @@ class Patience:
     _continue_due: bool
     _paused: bool
     _eof: bool
+    _left: int
+    _opened: float
 
     _arrived = 0
     """Bytes of the body that have come."""
@@ -114,6 +118,14 @@ class Patience:
             self._expect_body()
         else:
             self._body_broke(RemoteFault(408, "the body came too slowly"))
+
+    def snapshot(self) -> Snapshot:
+        """What the connection does now."""
+        exchange = self._exchange
+        progress = None if exchange is None else exchange.progress()
+        state = "request" if exchange else "head" if self._head_begun else DOING[self._phase]
+        served = self._shared.limits.connection_requests - self._left
+        return Snapshot(self._opened, served, state, () if progress is None else (progress,))
 
     if TYPE_CHECKING:  # What the connection does.
 

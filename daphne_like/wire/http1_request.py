@@ -15,8 +15,10 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Address, Fields, Request
+from daphne_like.handshake import judge_handshake
 from daphne_like.headers import Framing, host_of, judge_request
 from daphne_like.limits import Limits
+from daphne_like.wire.http1_known import METHODS, NAMES, PLAIN_LINES
 
 _BLANK_LINES = re.compile(rb"(?:\r\n)+")
 _HOPELESS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
@@ -27,51 +29,10 @@ END = b"\r\n\r\n"
 
 _VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
 _OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01])[0-9]\.[0-9]\Z")
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-# Possessive: what does not match at once never will, and a client decides how long it is.
-_PLAIN_LINE = re.compile(rb"([A-Z]++) (/[!\"$->@-~]*+)\??([!\"$-~]*+) HTTP/1\.1")
 _REMEMBER_BELOW = 2048
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost:\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-class _Names(dict[bytes, bytes]):
-    """Field names in lower case, each one object for all requests: short ones are remembered.
-
-    A name seen before costs no new object, and its hash is known to whoever looks it up.
-    """
-
-    def __missing__(self, name: bytes) -> bytes:
-        lower = name.lower()
-        if len(self) < 512 and len(name) < 40:
-            self[name] = lower = self.setdefault(lower, lower)
-        return lower
-
-
-_NAMES = _Names()
-
-
-class _PlainLines(dict[bytes, tuple[str, bytes, bytes] | None]):
-    """Request lines, with method, path and query, where they are plain.
-
-    Some are asked for all the time: a number of short ones are remembered, then forgotten.
-    """
-
-    def __missing__(self, line: bytes) -> tuple[str, bytes, bytes] | None:
-        found = _PLAIN_LINE.fullmatch(line)
-        name = None if found is None else _METHODS.get(found[1])
-        if found is None or name is None:
-            return None
-        plain = name, found[2], found[3]
-        if len(line) < 256:
-            if len(self) >= 1024:
-                self.clear()
-            self[line] = plain
-        return plain
-
-
-_PLAIN_LINES = _PlainLines()
 
 
 class _Said(NamedTuple):
@@ -140,7 +101,7 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; the parser leaves white space behind a value (RFC 9110, section 5.5)."""
-        self._fields.append((_NAMES[name], value.rstrip()))
+        self._fields.append((NAMES[name], value.rstrip()))
 
     def on_message_complete(self) -> None:
         """The message has ended."""
@@ -238,8 +199,22 @@ class RequestReader:
         if b" " in target or b"#" in target:
             raise RemoteFault(400, "malformed target")
         path, _, query = target.partition(b"?")
-        name = _METHODS.get(method) or method.decode("ascii")
-        return self._request(name, path, query, fields, version, host)
+        name = METHODS.get(method) or method.decode("ascii")
+        if framing.upgrade is None:
+            return self._request(name, path, query, fields, version, host)
+        return self._upgrading(name, path, query, fields, version, host)
+
+    def _upgrading(
+        self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes
+    ) -> Request:
+        """A WebSocket begins with a GET; otherwise "a server MAY ignore" it (RFC 9110, 7.8)."""
+        is_good = method == "GET" and self.framing.length == 0
+        if not is_good:
+            self.framing = self.framing._replace(upgrade=None)
+        request = self._request(method, path, query, fields, version, host)
+        if is_good:
+            judge_handshake(request)
+        return request
 
     def _remember(self, said: _Said) -> None:
         if len(said.lines) < _REMEMBER_BELOW:
@@ -255,7 +230,7 @@ class RequestReader:
         size = len(head)
         if size > self._unbounded or self._partial or not head.endswith(lines):
             return None
-        line = _PLAIN_LINES[head[: size - len(lines)]]
+        line = PLAIN_LINES[head[: size - len(lines)]]
         if line is None:
             return None
         self.framing = framing

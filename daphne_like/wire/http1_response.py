@@ -194,6 +194,11 @@ class ResponseSide:
         lines += (defaults, b"\r\n")
         return b"".join(lines)
 
+    def _switching(self, first: bytes, head: ResponseHead) -> bytes:
+        """The head of a 101: lines of its own, the application's and those of every response."""
+        defaults = self._shared.defaults.lines(head.own)
+        return b"".join([first, *[_LINES[field] for field in head.fields], defaults, b"\r\n"])
+
     def _framing(self, size: int | None) -> bytes:
         if size is not None:
             return b"content-length: %d\r\n" % size
@@ -208,7 +213,9 @@ class ResponseSide:
         """Our own answer to a request that the application never sees, and the last one."""
         self._keep_alive = self._http_1_0 = self._chunked = False
         body = f"{fault.status} {fault.reason}\n".encode()
-        return self._head(ResponseHead(fault.status, _SIMPLE_TEXT), len(body)) + body
+        return (
+            self._head(ResponseHead(fault.status, [*_SIMPLE_TEXT, *fault.fields]), len(body)) + body
+        )
 
     def _may_go_on(self) -> bool:
         """Whether the rest of the request may be read, and another one after it."""

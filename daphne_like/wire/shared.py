@@ -15,10 +15,12 @@ from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
+from daphne_like.clock import Clock
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, Snapshot, printable, spelled
+from daphne_like.exchange import Address, Field, Open, Snapshot, peer_name
 from daphne_like.headers import DEFAULTABLE
-from daphne_like.limits import ONE_BY_ONE, Clock, Flood, Limits, and_others
+from daphne_like.limits import Limits
+from daphne_like.tally import ONE_BY_ONE, Flood, and_others
 
 _logger = logging.getLogger("daphne_like.http")
 
@@ -206,13 +208,3 @@ def address_of(address: Any) -> Address | None:
         return (host.removeprefix("::ffff:") if "." in host else host), address.port
     name = address.name if isinstance(address, UNIXAddress) else None
     return (name.decode("utf-8", "replace"), None) if name else None
-
-
-def peer_name(client: Address | None) -> str:
-    """A client for a log line; a Unix client may have bound any path."""
-    if client is None:
-        return "a Unix socket"
-    host, port = printable(client[0]), client[1]
-    if port is None:
-        return host
-    return spelled(host, port)

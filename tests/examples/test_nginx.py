@@ -148,9 +148,15 @@ def test_without_proxy_headers_every_client_is_nginx(proxied: Proxied) -> None:
     assert seen["client"] is None or seen["client"][0] == "127.0.0.1"  # type: ignore[index]
 
 
-@pytest.mark.parametrize("http", ["1.0", "1.1"])
 @pytest.mark.parametrize(
-    ("upgrade", "passed"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)]
+    ("http", "upgrade", "passed"),
+    [
+        ("1.0", "websocket", True),
+        ("1.0", "WebSocket", True),
+        ("1.0", "h2c", False),
+        ("1.1", "h2c", False),
+        ("1.1", "", False),
+    ],
 )
 def test_a_request_that_would_upgrade_is_served_all_the_same(
     proxied: Proxied, http: str, upgrade: str, passed: bool
@@ -161,6 +167,14 @@ def test_a_request_that_would_upgrade_is_served_all_the_same(
         connection = [value for name, value in seen["headers"] if name == "connection"]
         assert connection == (["upgrade"] if passed else [])
         assert client.post(f"{url}/upload", content=b"body").json()["size"] == 4
+
+
+def test_half_a_handshake_is_refused_through_nginx_too(proxied: Proxied) -> None:
+    url = proxied(http="1.1")
+    with Stranger() as client:
+        answer = client.get(f"{url}/scope", headers={"Upgrade": "websocket"})
+    assert answer.status_code == 426
+    assert answer.headers["sec-websocket-version"] == "13"
 
 
 @pytest.mark.parametrize("http", ["1.0", "1.1"])

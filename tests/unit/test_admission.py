@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from daphne_like.admission import admitted
 from daphne_like.exchange import Exchange, Request
-from daphne_like.limits import Flood
+from daphne_like.tally import Flood
 from daphne_like.testing import FakeStream, RecordingOpen
 
 

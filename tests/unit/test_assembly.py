@@ -258,7 +258,7 @@ def test_a_process_that_has_served_enough_is_told_so(house):
     config = house(max_requests=3, max_requests_jitter=2).config
     application, told = SimpleNamespace(open=RecordingOpen()), list[int]()
     retire = lambda: told.append(len(application.open.exchanges))  # noqa: E731
-    shared = SimpleNamespace()
+    shared = SimpleNamespace(flood=None, refusals=None)
     open = opened_by(config, application, shared, retire, lambda least, most: least + most)
     for _ in range(9):
         open(request(), FakeStream())

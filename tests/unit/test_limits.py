@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from twisted.internet.task import Clock
 
-from daphne_like.limits import LIMITS, Deadline, Flood, Limits, Tally, and_others
+from daphne_like.clock import Deadline
+from daphne_like.limits import LIMITS, Limits
+from daphne_like.tally import Flood, Tally, and_others
 
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
 
-UNITS = {"bytes", "bytes a second", "fields", "seconds", "connections", "requests"}
+UNITS = {"bytes", "bytes a second", "fields", "seconds", "connections", "requests", "sockets"}
 
 
 @each

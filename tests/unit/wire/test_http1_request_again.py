@@ -8,7 +8,7 @@ import pytest
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Request
-from daphne_like.wire import http1_request
+from daphne_like.wire import http1_known, http1_request
 from daphne_like.wire.http1_request import RequestReader
 from tests.unit.wire.test_http1_request import HEAD, UPGRADE, reader
 
@@ -88,7 +88,7 @@ def test_its_size_is_limited_all_the_same() -> None:
 
 
 def test_lines_are_remembered_up_to_a_bound_and_long_ones_never() -> None:
-    known = http1_request._PlainLines()
+    known = http1_known._PlainLines()
     for number in range(3000):
         line = b"GET /%d?x HTTP/1.1" % number
         assert known[line] == known[line] == ("GET", b"/%d" % number, b"x")
@@ -104,16 +104,16 @@ def test_a_plain_line_is_matched_without_trying_again() -> None:
 
     What may give back what it took, tries every place: the time goes by the square of the size.
     """
-    bare = re.sub(rb"\[.*?\]", b"x", http1_request._PLAIN_LINE.pattern)
+    bare = re.sub(rb"\[.*?\]", b"x", http1_known._PLAIN_LINE.pattern)
     assert re.findall(rb"[+*]+", bare) == [b"++", b"*+", b"*+"]
 
 
 @pytest.mark.parametrize("end", [b"", b"\xe9 HTTP/1.1", b" HTTP/1.0"])
 @pytest.mark.parametrize("piece", [b"a", b"?", b"a?"])
 def test_a_long_line_that_is_almost_plain_is_not(piece: bytes, end: bytes) -> None:
-    assert http1_request._PLAIN_LINE.fullmatch(b"GET /" + piece * 1_000_000 + end) is None
+    assert http1_known._PLAIN_LINE.fullmatch(b"GET /" + piece * 1_000_000 + end) is None
 
 
 def test_what_is_too_long_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http1_request, "_PLAIN_LINES", None)
+    monkeypatch.setattr(http1_request, "PLAIN_LINES", None)
     assert reader(line_size=100).again(b"GET /" + b"a" * 100 + b"\r\n\r\n" * 2) is None

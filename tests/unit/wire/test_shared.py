@@ -9,10 +9,10 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Snapshot
+from daphne_like.exchange import Snapshot, peer_name
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
-from daphne_like.wire.shared import DefaultFields, Shared, address_of, peer_name
+from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
 
 class FakeConnection:

@@ -1,0 +1,142 @@
+"""Autobahn, for what is not plain in a WebSocket: fragments, compression, broken rules.
+
+It gets a head that we write ourselves, so that it is open at once and sees no byte of the
+client's handshake; then whole or partial frames. It sends nothing but compressed messages. This
+module must not know who closes, nor why. autobahn is imported here and nowhere else; checked
+against 26.10.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOfferAccept
+from autobahn.websocket.protocol import WebSocketServerFactory
+from twisted.internet.address import IPv4Address
+
+if TYPE_CHECKING:
+    from daphne_like.asgi.frames import FrameReader
+    from daphne_like.compression import Deflate
+
+_HEAD = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+)
+_NOWHERE = IPv4Address("TCP", "127.0.0.1", 0)
+
+
+class _Silence:
+    """A log that nobody reads: who uses the channel tells what is worth telling."""
+
+    def debug(self, *_: Any, **__: Any) -> None:
+        """Say nothing."""
+
+    info = warn = error = debug
+
+
+class _Wire:
+    """The transport that Autobahn believes in: it keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def getPeer(self) -> IPv4Address:
+        return _NOWHERE
+
+    getHost = getPeer
+
+    def unregisterProducer(self) -> None:
+        """There is none."""
+
+    def loseConnection(self) -> None:
+        """Who uses the channel closes."""
+
+    abortConnection = loseConnection
+
+
+class _Protocol(WebSocketServerProtocol):
+    """Autobahn's state machine, of which only the judgements are used."""
+
+    log = _Silence()
+    reader: FrameReader
+
+    def onMessageEnd(self) -> None:
+        """A message is complete, and good."""
+        pieces, self.message_data = self.message_data, []
+        if not self.failedByMe:
+            self.reader.assembled(b"".join(pieces), binary=self.message_is_binary)
+
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        """The place where every broken rule ends up."""
+        self.reader.refused(code or 1002, (reasonUtf8 or b"").decode("utf-8", "replace"))
+
+
+def _factory() -> Any:
+    """What protocols take their options from: Autobahn's own time-outs and limits are off."""
+    factory = WebSocketServerFactory()
+    factory.setProtocolOptions(
+        failByDrop=False, openHandshakeTimeout=0, closeHandshakeTimeout=0, webStatus=False
+    )
+    return factory
+
+
+_FACTORY = _factory()
+
+
+class Channel:
+    """An open WebSocket of Autobahn's; what it finds it tells `reader`."""
+
+    def __init__(self, reader: FrameReader, most: int, deflate: Deflate | None) -> None:
+        self._wire = _Wire()
+        protocol: Any = _Protocol()
+        self._protocol = protocol
+        protocol.factory = _FACTORY
+        protocol.reader = reader
+        if deflate is not None:
+            protocol.perMessageCompressionAccept = _Agreement(deflate, most)
+        protocol.makeConnection(self._wire)
+        protocol.dataReceived(_HEAD)
+        self._wire.written.clear()
+
+    def feed(self, data: bytes) -> None:
+        """Let Autobahn judge `data`: a part of a frame at the most."""
+        self._protocol.dataReceived(data)
+
+    def compressed(self, payload: bytes, binary: bool) -> bytes:
+        """A whole message as bytes to send."""
+        written = self._wire.written
+        self._protocol.sendMessage(payload, isBinary=binary)
+        data = b"".join(written)
+        written.clear()
+        return data
+
+
+class _Agreement:
+    """What was agreed to with the client, as Autobahn wants to hear it.
+
+    A message may inflate to one byte more than its limit, so that one that is too long can be
+    told from one that is not.
+    """
+
+    def __init__(self, deflate: Deflate, most: int) -> None:
+        self._deflate = deflate
+        self._most = most + 1 if most else None
+
+    def __call__(self, offers: list[Any]) -> PerMessageDeflateOfferAccept:
+        deflate = self._deflate
+        return PerMessageDeflateOfferAccept(
+            offers[0],
+            request_no_context_takeover=not deflate.client_takeover,
+            request_max_window_bits=0 if deflate.client_bits == 15 else deflate.client_bits,
+            no_context_takeover=not deflate.server_takeover,
+            window_bits=deflate.server_bits,
+            mem_level=deflate.memory_level,
+            max_message_size=self._most,
+        )

@@ -1,0 +1,348 @@
+"""One WebSocket's exchange with the application: ASGI WebSocket 2.5.
+
+The wire calls in synchronously, the application's coroutines call ``receive`` and ``send``;
+the two meet here through slots, never queues without end. This module must not know a wire
+format, nor how a frame is spelled.
+
+Its two halves are ``ReceiveSide`` and ``SendSide``; here are its beginning, its time and its
+ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from daphne_like.asgi.frames import PING, FrameReader, frame
+from daphne_like.asgi.http import HTTPExchange, error_response
+from daphne_like.asgi.scope import Message, websocket_scope
+from daphne_like.asgi.websocket_receive import AppState, ClientState
+from daphne_like.asgi.websocket_send import SendSide
+from daphne_like.clock import Deadline
+from daphne_like.compression import agree
+from daphne_like.errors import is_disconnect
+from daphne_like.exchange import (
+    Progress,
+    Record,
+    Request,
+    Stream,
+    peer_name,
+    printable,
+)
+from daphne_like.limits import Limits
+from daphne_like.tally import and_others
+
+if TYPE_CHECKING:
+    from daphne_like.asgi.application import Application
+
+_logger = logging.getLogger("daphne_like.server")
+
+NORMAL, GOING_AWAY, ABNORMAL, FAILED = 1000, 1001, 1006, 1011
+
+
+class WebSocketExchange(SendSide):
+    """One WebSocket, from its handshake on; the other end of a ``Stream``."""
+
+    __slots__ = (
+        "_deadline",
+        "_opened",
+        "_outcome",
+        "_ping_sent_at",
+        "_started",
+        "task",
+        "timer",
+    )
+
+    def __init__(self, application: Application, request: Request, stream: Stream) -> None:
+        self.request = request
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self._application = application
+        self._stream = stream
+        self._state = AppState.CONNECTING
+        self._client = ClientState.CONNECTING
+        self._messages: list[Message] = [{"type": "websocket.connect"}]
+        self._disconnect: Message | None = None
+        self._told = self._reader = self._writers = self._denial = self._head = None
+        self._pinged = None
+        self._bytes_in = self._bytes_out = self._waiting = self._ran = 0
+        limits = application.limits
+        self._budget = limits.read_budget
+        self._most = _most_at_once(limits)
+        self._outcome = "failed"
+        self._gone_at = self._ping_sent_at = 0.0
+        self._opened: float | None = None
+        self._started = self._heard_at = application.now()
+        allowed = application.compression
+        self._deflate = None if allowed is None else agree(request.headers, allowed)
+        self._frames = FrameReader(self, limits, self._deflate)
+        self._deadline = Deadline(application.clock, self._time_is_up)
+        self._deadline.set(limits.websocket_connect_timeout)
+
+    # --- From the wire --------------------------------------------------------------------
+
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
+        """The connection has ended without a close frame: 1006 (RFC 6455, section 7.1.5)."""
+        denial = self._denial
+        if denial is not None:
+            denial.disconnected(reason, refused=refused, unsent=unsent)
+        self._lost(ABNORMAL, reason)
+
+    def timed_out(self) -> None:
+        """``--http-timeout`` is not for sockets."""
+
+    def drain(self) -> None:
+        """The server stops: sockets are closed one after the other."""
+        self._application.ebb.add(self)
+
+    def progress(self) -> Progress:
+        """How far it is, in the words of `AppState`."""
+        return Progress(
+            self.request, self._application.now() - self._started, self._state.value.lower()
+        )
+
+    # --- From the frames ------------------------------------------------------------------
+
+    def close_received(self, code: int | None, reason: str) -> None:
+        """The client closes, or answers our close: it gets its answer, and that is all."""
+        if self._state is AppState.OPEN:
+            self._outcome = "complete"
+            self._write_close(code)
+        self._end(code, reason)
+
+    def frames_broken(self, code: int, reason: str) -> None:
+        """Fail the connection (RFC 6455, section 7.1.7)."""
+        if self._state is AppState.OPEN:
+            self._outcome = "refused"
+            self._tell_broken(code, reason)
+            self._write_close(code, reason)
+        self._end(code, reason)
+
+    def _tell_broken(self, code: int, reason: str) -> None:
+        if told := self._application.broken.count():
+            _logger.warning(
+                "Closed the WebSocket of %s, %s: %d %s%s",
+                peer_name(self.request.peer),
+                self.request.label,
+                code,
+                printable(reason),
+                and_others(told),
+            )
+
+    # --- Ends -------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake; the client has its time to answer."""
+        self._write_close(code, reason)
+        self._closed(code, reason)
+        self._messages.clear()
+        self._client = ClientState.CLOSING
+        self._deadline.set(self._application.limits.websocket_close_timeout)
+        if self._frames.stalled:
+            self._read(self._frames.resume())
+
+    def _closed(self, code: int | None, reason: str) -> None:
+        """No message goes either way any more, and everybody who waits is told."""
+        if self._state is not AppState.CLOSED:
+            self._state = AppState.CLOSED
+            self._gone_at = self._application.now()
+        self._tell(code, reason)
+        self._wake_writers()
+
+    def _end(self, code: int | None, reason: str) -> None:
+        """Both sides have closed: the connection ends, by us (RFC 6455, section 7.1.1)."""
+        self._lost(code, reason)
+        self._stream.end()
+
+    def _lost(self, code: int | None, reason: str) -> None:
+        """The stream belongs to us no more; the application has its time to end."""
+        self._client = ClientState.GONE
+        self._deadline.stop()
+        self._closed(code, reason)
+        self._application.cancel_later(self)
+
+    def _cut(self, code: int, reason: str) -> None:
+        """Break off: the client is not there, or does not do its part."""
+        self._stream.abort(reason)
+        self._lost(code, reason)
+
+    # --- In place of accepting --------------------------------------------------------------
+
+    def _refuse(self, message: Message) -> None:
+        self._answer(403)
+
+    async def _deny(self, message: Message) -> None:
+        denial = self._denial
+        if denial is None:
+            self._deadline.stop()
+            self._state = AppState.DENYING
+            denial = self._denial = HTTPExchange(self._application, self.request, self._stream)
+        said = message | {"type": message["type"].removeprefix("websocket.")}
+        if said["type"] == "http.response.start":
+            # What follows a refused handshake may be meant as frames.
+            said["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await denial.send(said)
+        self._look_at_denial(denial)
+
+    def _look_at_denial(self, denial: HTTPExchange) -> None:
+        if denial.is_over:
+            self._lost(ABNORMAL, "the application has denied the WebSocket")
+
+    def _answer(self, status: int) -> None:
+        """Refuse in a few words; the client's next bytes may be meant as frames."""
+        self._head, body = error_response(status)
+        self._outcome = "complete" if status == 403 else self._outcome
+        self._bytes_out = len(body)
+        self._stream.respond(self._head, body)
+        self._lost(ABNORMAL, f"refused with {status}")
+
+    # --- Time -------------------------------------------------------------------------------
+
+    def _accepted(self) -> None:
+        self._opened = self._heard_at = self._application.now()
+        self._wait_for_client()
+
+    def _time_is_up(self) -> None:
+        if self._state is AppState.CONNECTING:
+            self._too_late()
+        elif self._state is AppState.OPEN:
+            self._look_after()
+        else:
+            self._cut(ABNORMAL, "no answer to the close frame")
+
+    def _too_late(self) -> None:
+        """The application has neither accepted nor refused in time."""
+        if told := self._application.late.count():
+            what = self.request.label, and_others(told)
+            _logger.warning("%s took longer than --websocket_connect_timeout%s", *what)
+        self._outcome = "timed out"
+        self._answer(503)
+
+    def _look_after(self) -> None:
+        """The socket may be too old, its client silent: then a ping finds out if it is there."""
+        limits, now = self._application.limits, self._application.now()
+        pinged_at, born = self._ping_sent_at, self._opened or 0.0
+        if 0 <= limits.websocket_timeout <= now - born:
+            self.close(GOING_AWAY, "open for longer than the server allows")
+            return
+        if pinged_at > self._heard_at:
+            if now - pinged_at >= limits.ping_timeout:
+                self._missed_pong()
+                return
+        elif limits.ping_interval and now - self._heard_at >= limits.ping_interval:
+            self._ping_sent_at = now
+            self._stream.send_body(frame(PING, b""))
+        self._wait_for_client()
+
+    def _wait_for_client(self) -> None:
+        """Look again when the first of the client's times can be over."""
+        limits, now = self._application.limits, self._application.now()
+        left = []
+        if limits.websocket_timeout >= 0:
+            left.append((self._opened or 0.0) + limits.websocket_timeout)
+        if self._ping_sent_at > self._heard_at:
+            left.append(self._ping_sent_at + limits.ping_timeout)
+        elif limits.ping_interval:
+            left.append(self._heard_at + limits.ping_interval)
+        self._deadline.set(max(min(left) - now, 0) if left else None)
+
+    def _missed_pong(self) -> None:
+        """Nobody has answered: the client is told, if it is there after all."""
+        self._outcome = "timed out"
+        self._write_close(FAILED, "no answer to a ping")
+        self._end(ABNORMAL, "no answer to a ping")
+
+    def leave(self, code: int) -> None:
+        """The server stops, and this socket's turn has come."""
+        if self._state is AppState.CONNECTING:
+            self._answer(503)
+        elif self._state is AppState.OPEN:
+            self._outcome = "complete"
+            self.close(code, "the server is stopping")
+
+    # --- The task ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run the application for this socket, and see to it that the client gets an end."""
+        application = self._application
+        try:
+            await application.call(
+                websocket_scope(self.request, application.root_path, application.state),
+                self.receive,
+                self.send,
+            )
+        except asyncio.CancelledError:
+            self._finish(application.ebb.code, "the application was cancelled")
+            raise
+        except (Exception, SystemExit) as error:
+            self._failed(error)
+        else:
+            self._returned()
+        finally:
+            application.finished(self)
+
+    def _failed(self, error: BaseException) -> None:
+        """The application raised: log it, and let the client get an end."""
+        try:
+            _logger.log(
+                logging.DEBUG if is_disconnect(error) else logging.ERROR,
+                "Exception inside application: %s",
+                self.request.label,
+                exc_info=error,
+            )
+        finally:
+            self._finish(FAILED, "the application failed")
+
+    def _returned(self) -> None:
+        """The application has ended, and so does the socket: in order, if it was open."""
+        if self._state in (AppState.CONNECTING, AppState.DENYING):
+            _logger.error(
+                "The application returned without accepting or refusing %s", self.request.label
+            )
+            self._finish(FAILED, "the application returned")
+            return
+        self._outcome = "complete"
+        self._finish(NORMAL, "")
+
+    def _finish(self, code: int, reason: str) -> None:
+        """End in the application's place: with `code` if it had accepted, else with a 500."""
+        if self._state is AppState.OPEN:
+            self.close(code, reason)
+        elif self._state is AppState.CONNECTING:
+            self._answer(500)
+        elif self._denial is not None and not self._denial.is_over:
+            self._denial.answer(500, reason)
+            self._look_at_denial(self._denial)
+
+    def record(self) -> Record:
+        """What access log and metrics hear of this socket.
+
+        Its status is the code it was closed with, or that of the response in place of it.
+        """
+        if self._denial is not None:
+            return self._denial.record()._replace(kind="websocket")
+        now, opened, head = self._application.now(), self._opened, self._head
+        status = None if head is None else head.status
+        if opened is not None and self._disconnect is not None:
+            status = self._disconnect["code"]
+        return Record(
+            "websocket",
+            self.request,
+            status,
+            self._bytes_in,
+            self._bytes_out,
+            time.time() - (now - self._started),
+            None if opened is None else opened - self._started,
+            now - self._started,
+            self._outcome,
+            head,
+        )
+
+
+def _most_at_once(limits: Limits) -> int:
+    """Bytes that the payload of a message in one frame may have."""
+    bounds = limits.websocket_max_message_size, limits.websocket_max_frame_size
+    return min((bound for bound in bounds if bound), default=sys.maxsize)

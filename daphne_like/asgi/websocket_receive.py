@@ -1,0 +1,201 @@
+"""The messages' way to the application: ``receive``, and what the client's frames mean for it.
+
+It is the incoming half of one WebSocket. It must not know what the application may send: it
+asks only how far it is. Messages wait in a short list; while it is full no more are read, and
+the wire stops reading too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, FrameReader, frame, plain_payload
+from daphne_like.asgi.scope import Message
+from daphne_like.asgi.waiting import Waiters, wait, wake
+from daphne_like.exchange import Stream
+
+if TYPE_CHECKING:
+    from daphne_like.asgi.application import Application
+
+_MOST = 64
+"""Messages that wait for the application at most, however small they are."""
+
+_TEXT = 0x80 | TEXT
+
+
+class AppState(StrEnum):
+    """How far the application is."""
+
+    CONNECTING = "CONNECTING"
+    """It has neither accepted nor refused."""
+    DENYING = "DENYING"
+    """It sends an HTTP response in place of accepting."""
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    """It has closed, or was closed."""
+
+
+class ClientState(StrEnum):
+    """How far the client is."""
+
+    CONNECTING = "CONNECTING"
+    """It waits for the answer to its handshake."""
+    OPEN = "OPEN"
+    CLOSING = "CLOSING"
+    """It owes the answer to our close."""
+    GONE = "GONE"
+    """There is no stream to it any more."""
+
+
+class ReceiveSide:
+    """The way of one socket's messages to the application."""
+
+    __slots__ = (
+        "_application",
+        "_budget",
+        "_bytes_in",
+        "_client",
+        "_disconnect",
+        "_frames",
+        "_heard_at",
+        "_messages",
+        "_most",
+        "_pinged",
+        "_reader",
+        "_state",
+        "_stream",
+        "_told",
+        "_waiting",
+    )
+
+    _application: Application
+    _budget: int
+    _bytes_in: int
+    _client: ClientState
+    _disconnect: Message | None
+    _frames: FrameReader
+    _heard_at: float
+    _messages: list[Message]
+    _most: int
+    _pinged: bytes | None
+    _reader: Waiters | None
+    _state: AppState
+    _stream: Stream
+    _told: asyncio.Task[object] | None
+    _waiting: int
+
+    # --- From the wire --------------------------------------------------------------------
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of frames: nearly always those of one message."""
+        self._heard_at = self._application.now()
+        frames = self._frames
+        if not frames.clear or (payload := plain_payload(data, self._most)) is None:
+            self._read(frames.feed(data))
+            return
+        if data[0] != _TEXT:
+            message = {"type": "websocket.receive", "bytes": payload}
+        else:
+            try:
+                message = {"type": "websocket.receive", "text": payload.decode()}
+            except UnicodeDecodeError:
+                self._read(frames.feed(data))
+                return
+        self._stream.consumed(len(data))
+        self._take(message, len(payload))
+
+    def body_ended(self) -> None:
+        """The handshake has no body, and the tunnel's does not end."""
+
+    def _read(self, size: int) -> None:
+        """So many bytes have been read; what is kept of them is counted as messages."""
+        if size and self._client is not ClientState.GONE:
+            self._stream.consumed(size)
+
+    def _read_on(self) -> None:
+        """The next turn has come."""
+        if self._client is not ClientState.GONE:
+            self._read(self._frames.read())
+
+    # --- From the frames ------------------------------------------------------------------
+
+    def text_received(self, text: str, size: int) -> None:
+        """A text message."""
+        self._take({"type": "websocket.receive", "text": text}, size)
+
+    def binary_received(self, data: bytes) -> None:
+        """A binary message."""
+        self._take({"type": "websocket.receive", "bytes": data}, len(data))
+
+    def ping_received(self, payload: bytes) -> None:
+        """A ping is answered; of many from a client that reads too slowly, the last one is.
+
+        "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping
+        frame" (RFC 6455, section 5.5.3).
+        """
+        if self._state is not AppState.OPEN:
+            return
+        if self._stream.full:
+            self._pinged = payload
+        else:
+            self._stream.send_body(frame(PONG, payload))
+
+    def more_to_read(self) -> None:
+        """The rest of what has come is read in the next turn of the loop."""
+        self._application.loop.call_soon(self._read_on)
+
+    def _take(self, message: Message, size: int) -> None:
+        """A message for the application; after our close nobody wants it."""
+        if self._state is not AppState.OPEN:
+            return
+        messages = self._messages
+        messages.append(message)
+        self._bytes_in += size
+        self._waiting += size
+        if self._waiting > self._budget or len(messages) >= _MOST:
+            self._frames.stall()
+        if self._reader is not None:
+            self._wake_reader()
+
+    # --- To the application ---------------------------------------------------------------
+
+    async def receive(self) -> Message:
+        """The application's ``receive``: cancelling it loses nothing.
+
+        ``websocket.connect`` comes first; ``websocket.disconnect`` comes last, and again as
+        often as it is asked for.
+        """
+        messages = self._messages
+        while True:
+            if messages:
+                message = messages.pop(0)
+                if not messages:
+                    self._waiting = 0
+                    if self._frames.stalled:
+                        self._read(self._frames.resume())
+                return message
+            if self._disconnect is not None:
+                if self._told is not None:
+                    await asyncio.sleep(0)  # Who asks again and again stops nobody else.
+                self._told = asyncio.current_task()
+                return self._disconnect.copy()
+            if self._reader is None:
+                self._reader = []
+            await wait(self._reader, self._application.loop)
+
+    def _tell(self, code: int | None, reason: str) -> None:
+        """There will be no more messages: this is what the application hears last."""
+        if self._disconnect is None:
+            self._disconnect = {
+                "type": "websocket.disconnect",
+                "code": NO_CODE if code is None else code,
+                "reason": reason,
+            }
+        self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None:
+            waiters, self._reader = self._reader, None
+            wake(waiters)

@@ -1,0 +1,68 @@
+"""What an HTTP/1.1 connection becomes when an upgrade is granted (RFC 9110, section 7.8).
+
+From then on it carries bytes both ways and reads no more requests. It must not know what the
+bytes mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from daphne_like.exchange import Exchange, ResponseHead
+from daphne_like.wire.http1_patience import Phase
+from daphne_like.wire.http1_response import ResponseSide
+
+_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: %b\r\nconnection: Upgrade\r\n"
+
+
+class Tunnel(ResponseSide):
+    """The connection's last use."""
+
+    _exchange: Exchange | None
+    _phase: Phase
+    _ahead: bytes
+    _owed: int
+    _reader: Any
+
+    def open_tunnel(self, head: ResponseHead) -> None:
+        """Grant the upgrade; what has come ahead of its time is the tunnel's first bytes."""
+        self._phase = Phase.TUNNEL
+        self._head_sent = True
+        self._keep_alive = False
+        upgrade = self._reader.framing.upgrade.encode("ascii")
+        self._write(self._switching(_SWITCHING % upgrade, head))
+        # No request comes any more, and every message that goes out saves a call.
+        self._reader = None
+        self.send_body = self._write  # type: ignore[method-assign, assignment]
+        if self._ahead:
+            self._shared.clock.callLater(0, self._deliver_ahead)
+        else:
+            self._resume_reading()
+
+    def _deliver_ahead(self) -> None:
+        if self._phase is Phase.TUNNEL:
+            data, self._ahead = self._ahead, b""
+            self._resume_reading()
+            self._read_tunnel(data)
+
+    def _read_tunnel(self, data: bytes) -> bytes:
+        self._owed += len(data)
+        if self._owed > self._shared.limits.read_budget:
+            self._pause_reading()
+        cast(Exchange, self._exchange).body_received(data)
+        return b""
+
+    def _tunnel_lost(self) -> None:
+        """The client sends no more: there is no half of a tunnel."""
+        self._release().disconnected("the client closed its side")
+        self._close()
+
+    if TYPE_CHECKING:  # What the connection does.
+
+        def _release(self) -> Exchange: ...
+
+        def _close(self) -> None: ...
+
+        def _pause_reading(self) -> None: ...
+
+        def _resume_reading(self) -> None: ...
