@@ -20,7 +20,7 @@ from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.frames import PING, frame
 from daphne_like.asgi.http import HTTPExchange, error_response
 from daphne_like.asgi.scope import Message, websocket_scope
-from daphne_like.asgi.websocket_receive import AppState, ClientState
+from daphne_like.asgi.websocket_receive import AppState, ClientState, Farewell
 from daphne_like.asgi.websocket_send import SendSide
 from daphne_like.clock import Deadline
 from daphne_like.compression import agree
@@ -66,6 +66,7 @@ class WebSocketExchange(SendSide):
         self._client = ClientState.CONNECTING
         self._messages: list[Message] = [{"type": "websocket.connect"}]
         self._disconnect: Message | None = None
+        self._farewell: Farewell | None = None
         self._told = self._reader = self._writers = self._denial = self._head = None
         self._pinged = None
         self._listening = False
@@ -89,6 +90,9 @@ class WebSocketExchange(SendSide):
         """The connection has ended without a close frame: 1006 (RFC 6455, section 7.1.5)."""
         if self._denial is not None:
             self._denial.disconnected(reason, refused=refused, unsent=unsent)
+        elif self._farewell is not None:
+            self._outcome = "complete"
+            self._lost(self._farewell.code, self._farewell.reason)
         elif self._state is not AppState.CLOSED:
             self._outcome = "disconnected"
         self._lost(ABNORMAL, reason)
@@ -110,23 +114,35 @@ class WebSocketExchange(SendSide):
 
     def close_received(self, code: int | None, reason: str) -> None:
         """The client closes, or answers our close: it gets its answer, and that is all."""
-        if self._state is AppState.OPEN:
-            self._outcome = "complete"
-            self._write_close(code)
-        self._end(code, reason)
+        self._end_in_order(Farewell(code, reason, False))
 
     def frames_broken(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455, section 7.1.7)."""
+        self._end_in_order(Farewell(code, reason, True))
+
+    def _end_in_order(self, farewell: Farewell) -> None:
+        """What came before may be answered first, if the application is not too slow."""
+        self._farewell = farewell
+        if self._messages and self._state is AppState.OPEN:
+            self._deadline.set(self._application.limits.websocket_close_timeout)
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        farewell, self._farewell = self._farewell, None
+        assert farewell is not None
+        code, reason, is_broken = farewell
         if self._state is AppState.OPEN:
-            self._outcome = "refused"
-            self._tell_broken(code, reason)
-            self._write_close(code, reason)
+            self._outcome = "refused" if is_broken else "complete"
+            if is_broken:
+                self._tell_broken(code, reason)
+            self._write_close(code, reason if is_broken else "")
         self._end(code, reason)
 
-    def _tell_broken(self, code: int, reason: str) -> None:
+    def _tell_broken(self, code: int | None, reason: str) -> None:
         if told := self._application.broken.count():
             _logger.warning(
-                "Closed the WebSocket of %s, %s: %d %s%s",
+                "Closed the WebSocket of %s, %s: %s %s%s",
                 peer_name(self.request.peer),
                 self.request.label,
                 code,
@@ -139,8 +155,11 @@ class WebSocketExchange(SendSide):
     def close(self, code: int, reason: str = "") -> None:
         """Begin the closing handshake; the client has its time to answer."""
         self._write_close(code, reason)
-        self._closed(code, reason)
         self._messages.clear()
+        self._closed(code, reason)
+        if self._farewell is not None:
+            self._end(code, reason)
+            return
         self._client = ClientState.CLOSING
         self._deadline.set(self._application.limits.websocket_close_timeout)
         if self._frames.stalled:
@@ -167,6 +186,7 @@ class WebSocketExchange(SendSide):
         if self._state is not AppState.CLOSED:
             self._application.cancel_later(self)
         self._client = ClientState.GONE
+        self._farewell = None
         self._deadline.stop()
         self._closed(code, reason)
 
@@ -216,6 +236,8 @@ class WebSocketExchange(SendSide):
     def _time_is_up(self) -> None:
         if self._state is AppState.CONNECTING:
             self._too_late()
+        elif self._farewell is not None:
+            self._part()
         elif self._state is AppState.OPEN:
             self._look_after()
         else:

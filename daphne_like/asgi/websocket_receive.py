@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, frame, plain_payload
@@ -53,6 +53,14 @@ class ClientState(StrEnum):
     """There is no stream to it any more."""
 
 
+class Farewell(NamedTuple):
+    """What ends the frames of a client: its close, or the rule that it has broken."""
+
+    code: int | None
+    reason: str
+    is_broken: bool
+
+
 class ReceiveSide:
     """The way of one socket's messages to the application."""
 
@@ -62,6 +70,7 @@ class ReceiveSide:
         "_bytes_in",
         "_client",
         "_disconnect",
+        "_farewell",
         "_frames",
         "_heard_at",
         "_listening",
@@ -80,6 +89,7 @@ class ReceiveSide:
     _bytes_in: int
     _client: ClientState
     _disconnect: Message | None
+    _farewell: Farewell | None
     _frames: FrameReader
     _heard_at: float
     _listening: bool
@@ -178,6 +188,8 @@ class ReceiveSide:
         """
         messages = self._messages
         while not messages:
+            if self._farewell is not None:
+                self._part()
             if self._disconnect is not None:
                 return await self._told_again(self._disconnect)
             reader = self._reader
@@ -199,6 +211,10 @@ class ReceiveSide:
             await asyncio.sleep(0)  # Who asks again and again stops nobody else.
         self._told = asyncio.current_task()
         return disconnect.copy()
+
+    def _part(self) -> None:
+        """Every message was taken: the client's farewell takes effect."""
+        raise NotImplementedError
 
     def _tell(self, code: int | None, reason: str) -> None:
         """There will be no more messages: this is what the application hears last."""
