@@ -60,6 +60,7 @@ class ReceiveSide:
         "_disconnect",
         "_frames",
         "_heard_at",
+        "_left",
         "_messages",
         "_most",
         "_pinged",
@@ -77,6 +78,8 @@ class ReceiveSide:
     _disconnect: Message | None
     _frames: FrameReader
     _heard_at: float
+    _left: bool
+    """The client has left while it was listened to: what it has said before is still told."""
     _messages: list[Message]
     _most: int
     _pinged: bytes | None
@@ -148,7 +151,7 @@ class ReceiveSide:
 
     def _take(self, message: Message, size: int) -> None:
         """A message for the application; after our close nobody wants it."""
-        if self._state is not AppState.OPEN:
+        if self._state is not AppState.OPEN and not self._left:
             return
         messages = self._messages
         messages.append(message)
@@ -157,7 +160,8 @@ class ReceiveSide:
         if self._waiting > self._budget or len(messages) >= _MOST:
             self._frames.stall()
         if self._reader is not None:
-            self._wake_reader()
+            waiters, self._reader = self._reader, None
+            wake(waiters)
 
     # --- To the application ---------------------------------------------------------------
 
@@ -193,9 +197,6 @@ class ReceiveSide:
                 "code": NO_CODE if code is None else code,
                 "reason": reason,
             }
-        self._wake_reader()
-
-    def _wake_reader(self) -> None:
+        # Who waits is still seen to do so until it has been told.
         if self._reader is not None:
-            waiters, self._reader = self._reader, None
-            wake(waiters)
+            wake(self._reader)
