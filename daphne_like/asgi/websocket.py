@@ -244,7 +244,9 @@ class WebSocketExchange(SendSide):
         if limits.websocket_timeout >= 0:
             left.append((self._opened or 0.0) + limits.websocket_timeout)
         if self._ping_sent_at > self._heard_at:
-            left.append(self._ping_sent_at + limits.ping_timeout)
+            # Who has answered by then is soon silent for long enough to be pinged again.
+            soon = now + limits.ping_interval
+            left.append(min(self._ping_sent_at + limits.ping_timeout, soon))
         elif limits.ping_interval:
             left.append(self._heard_at + limits.ping_interval)
         self._deadline.set(max(min(left) - now, 0) if left else None)
