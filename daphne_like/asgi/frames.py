@@ -23,10 +23,12 @@ _MASKED = 0x80
 _A_TURN = 256
 """Frames that are read in one turn of the loop at most: others want to be served too."""
 
+_FRAGMENTS = 1024
+"""Fragments that any message may have: clients cut where their buffers end."""
 _FRAGMENT = 64
-"""Bytes of a message that a fragment counts as at least: empty ones would have no end."""
-_FRAGMENTS = 1024 * 1024
-"""Fragments of a message where its size has no limit."""
+"""Bytes of a message's limit that allow it one more: empty ones would have no end."""
+_UNLIMITED = 64 * 1024 * 1024
+"""What counts here where the size of a message has no limit."""
 
 CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013))
 """The close codes of RFC 6455 and of its registry that may be sent; others are 3000 to 4999."""
@@ -140,6 +142,7 @@ class FrameReader:
         "_decoder",
         "_deflate",
         "_fragmented",
+        "_fragments",
         "_heard",
         "_left",
         "_limits",
@@ -163,7 +166,7 @@ class FrameReader:
         self._mask = b""
         self._pieces: list[Any] | None = None
         self._decoder: Any = None
-        self._size = 0
+        self._size = self._fragments = 0
         self._slow = self._fragmented = self._packed = self._over = self.stalled = False
         self.clear = True
 
@@ -259,8 +262,10 @@ class FrameReader:
         # Of what is compressed the size is not known yet: Autobahn inflates within the limit.
         size = 0 if self._packed else header.length
         if not header.first & _LAST or self._fragmented:
-            size = self._size = self._size + max(size, _FRAGMENT)
-            most = most + _FRAGMENT if most else _FRAGMENT * _FRAGMENTS
+            size = self._size = self._size + size
+            self._fragments += 1
+            if self._fragments > _FRAGMENTS + (most or _UNLIMITED) // _FRAGMENT:
+                return False
         return not 0 < most_frame < header.length and not 0 < most < size
 
     def _take_rest(self, data: bytes, at: int) -> int:
@@ -354,7 +359,7 @@ class FrameReader:
         if 0 < most < len(payload):
             self._break(TOO_BIG, "too big")
             return
-        self._size = 0
+        self._size = self._fragments = 0
         if binary:
             self._heard.binary_received(payload)
         else:
