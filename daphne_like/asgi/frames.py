@@ -27,8 +27,7 @@ _FRAGMENTS = 1024
 """Fragments that any message may have: clients cut where their buffers end."""
 _FRAGMENT = 64
 """Bytes of a message's limit that allow it one more: empty ones would have no end."""
-_UNLIMITED = 64 * 1024 * 1024
-"""What counts here where the size of a message has no limit."""
+_UNLIMITED = 64 * 1024 * 1024  # What counts here where there is no limit.
 
 CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013))
 """The close codes of RFC 6455 and of its registry that may be sent; others are 3000 to 4999."""

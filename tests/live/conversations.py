@@ -53,7 +53,7 @@ class Websockets:
 
     def __init__(self, base: str, *, compressing: bool) -> None:
         self._base = base
-        self._more: dict[str, Any] = {"max_size": 2 * MIB}
+        self._more: dict[str, Any] = {"max_size": 2 * MIB, "proxy": None}
         if not compressing:
             self._more["compression"] = None
         self._socket: Any = None

@@ -40,12 +40,13 @@ async def echo(scope, receive, send):
 
 
 async def show(scope, receive, send):
-    """Sends its scope."""
+    """Sends its scope, and waits for the end."""
     await accept(receive, send)
     wanted = ("client", "http_version", "path", "scheme", "server", "subprotocols")
     shown = {name: scope[name] for name in wanted}
     shown["headers"] = [[part.decode("latin-1") for part in field] for field in scope["headers"]]
     await send({"type": "websocket.send", "text": json.dumps(shown)})
+    await receive()
 
 
 async def refuse(scope, receive, send):

@@ -19,6 +19,7 @@ async function more() {
   report.pieces = String((await once(socket, "message"))[0]);
   const shown = new WebSocket(`${base}/show`, { headers: { "X-Said": "ws" } });
   const { headers } = JSON.parse(String((await once(shown, "message"))[0]));
+  shown.close();
   report.said = Object.fromEntries(headers)["x-said"];
   socket.ping("are you there?");
   report.pong = String((await once(socket, "pong"))[0]);
