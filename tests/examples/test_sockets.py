@@ -64,10 +64,10 @@ def test_a_client_that_is_cut_off_has_left_too(
 ) -> None:
     with chatting(example, tmp_path) as (server, url), guest(url) as ada:
         assert heard(ada) == "somebody came"
-        bob = guest(url)
-        assert heard(ada) == "somebody came"
-        bob.socket.close()
-        assert heard(ada) == "somebody left"
+        with guest(url) as bob:
+            assert heard(ada) == "somebody came"
+            bob.socket.close()
+            assert heard(ada) == "somebody left"
         if example is CHANNELS:
             server.wait_for("somebody left chat.lobby with 1006")
     assert "Traceback" not in server.log
