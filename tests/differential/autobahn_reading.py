@@ -142,7 +142,8 @@ class Reader(WebSocketServerProtocol):
         else:
             self._sizes.append(max(size, _A_FRAGMENT))
             size, most = sum(self._sizes), self._most and self._most + _A_FRAGMENT
-        if 0 < most < size:
+        # Its own look at the limit of frames is left out where the frame breaks a rule too.
+        if 0 < most < size or 0 < self.maxFramePayloadSize < length:
             self.broken(1009)
 
     def onMessageFrameData(self, payload: bytes) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from daphne_like.compression import Deflate
 from daphne_like.limits import Limits
 from tests.differential.autobahn_reading import Event, Reader
 from tests.differential.websocket_streams import cuts, streams
+from tests.support.websocket import MASK, TEXT, framed, masked
 
 A_LOT = 4096
 
@@ -95,12 +97,11 @@ def theirs(raw: bytes, *facts: Any) -> Reader:
 
 def expect_the_same(raw: bytes, cut: list[bytes], *facts: Any) -> None:
     hearing = theirs(raw, *facts)
-    for pieces in ([raw] if raw else [], cut, slices(raw)):
-        for stalling in (False, True):
-            reading = ours(pieces, *facts, stalling=stalling)
-            expect_the_same_events(reading, hearing.events)
-            if not (reading._frames._buffer or hearing.is_broken):
-                assert reading.credit == len(raw)
+    for pieces in ([raw] if raw else [], slices(raw), cut):
+        reading = ours(pieces, *facts, stalling=pieces is cut)
+        expect_the_same_events(reading, hearing.events)
+        if not (reading._frames._buffer or hearing.is_broken):
+            assert reading.credit == len(raw)
 
 
 def expect_the_same_events(reading: Ours, events: list[Event]) -> None:
@@ -130,6 +131,27 @@ DEFLATES = st.builds(
     st.just(0),
     st.just((b"", b"")),
 )
+
+
+HEADS = {
+    "unmasked": b"\x05",
+    "empty": b"\x80" + MASK,
+    "of 5 bytes": b"\x85" + MASK,
+    "of 5 bytes, in 16 bits": b"\xfe\0\5" + MASK,
+    "of 126 bytes": b"\xfe\0\x7e" + MASK,
+    "of 5 bytes, in 64 bits": b"\xff" + bytes(7) + b"\5" + MASK,
+    "of 2**63 bytes": b"\xff\x80" + bytes(7) + MASK,
+}
+"""What may follow a frame's first byte."""
+
+
+@pytest.mark.parametrize("deflate", [None, Deflate(15, 15, True, True, 8, 0, (b"", b""))])
+@pytest.mark.parametrize("before", [b"", framed(TEXT, b"a", last=False)])
+@pytest.mark.parametrize("name", HEADS)
+def test_every_first_byte(name: str, before: bytes, deflate: Deflate | None) -> None:
+    for first in range(256):
+        raw = before + bytes((first,)) + HEADS[name] + masked(b"abc", MASK) + MASK * 40
+        expect_the_same(raw, [raw[:9], raw[9:]], Limits(), deflate)
 
 
 @given(st.data(), LIMITS)
