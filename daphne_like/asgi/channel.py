@@ -17,7 +17,7 @@ from autobahn.websocket.protocol import WebSocketServerFactory
 from twisted.internet.address import IPv4Address
 
 if TYPE_CHECKING:
-    from daphne_like.asgi.frames import FrameReader
+    from daphne_like.asgi.frame_reader import FrameReader
     from daphne_like.compression import Deflate
 
 _HEAD = (
@@ -64,6 +64,11 @@ class _Protocol(WebSocketServerProtocol):
 
     log = _Silence()
     reader: FrameReader
+
+    def dataReceived(self, data: bytes) -> None:
+        """Judge `data`, without the log line for which Autobahn takes as long as for a frame."""
+        self.data += data
+        self.consumeData()
 
     def onMessageEnd(self) -> None:
         """A message is complete, and good."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daphne_like.asgi.frames import FrameReader
+from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.websocket_receive import AppState, ClientState, ReceiveSide
 from daphne_like.compression import Deflate
 from daphne_like.limits import Limits

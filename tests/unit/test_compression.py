@@ -14,7 +14,7 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.frames import Frame, Opcode
 from websockets.headers import build_extension, parse_extension
 
-from daphne_like.asgi.frames import FrameReader
+from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.compression import Compression, Deflate, agree, judge_offers
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Fields
