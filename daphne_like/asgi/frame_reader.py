@@ -27,7 +27,7 @@ from daphne_like.asgi.frames import (
     TOO_BIG,
     Header,
     header_of,
-    is_minimal,
+    is_well_spelt,
     may_be_sent,
 )
 from daphne_like.asgi.masks import apply_mask
@@ -179,7 +179,7 @@ class FrameReader:
             self._break(TOO_BIG, "too big")
             return at
         self._left = header.length
-        if header.first in PLAIN and not self._fragmented and is_minimal(header, at):
+        if header.first in PLAIN and not self._fragmented and is_well_spelt(header, at):
             self._mask = data[header.start - 4 : header.start]
             self._begin_plain(header)
         else:
@@ -203,7 +203,7 @@ class FrameReader:
         # Of what is compressed the size is not known yet: Autobahn inflates within the limit.
         size = 0 if self._packed else header.length
         if not header.first & LAST or self._fragmented:
-            size = self._size = self._size + max(size, _FRAGMENT)
+            size = self._size = self._size + (max(size, _FRAGMENT) if most else _FRAGMENT)
             most = most + _FRAGMENT if most else _FRAGMENT * _FRAGMENTS
         return not 0 < most_frame < header.length and not 0 < most < size
 

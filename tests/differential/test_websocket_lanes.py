@@ -90,8 +90,14 @@ def slices(raw: bytes) -> list[bytes]:
 
 
 def theirs(raw: bytes, *facts: Any) -> Reader:
+    """What Autobahn finds; in what is broken, by a header in slices and by a whole one."""
     reading = Reader(*facts)
     reading.read(slices(raw))
+    if reading.events and reading.events[-1][0] == "broken":
+        again = Reader(*facts)
+        again.read([raw])
+        assert again.events[:-1] == reading.events[:-1]
+        reading.events[-1][1].update(again.events[-1][1])
     return reading
 
 
@@ -138,16 +144,19 @@ HEADS = {
     "empty": b"\x80" + MASK,
     "of 5 bytes": b"\x85" + MASK,
     "of 5 bytes, in 16 bits": b"\xfe\0\5" + MASK,
-    "of 126 bytes": b"\xfe\0\x7e" + MASK,
     "of 5 bytes, in 64 bits": b"\xff" + bytes(7) + b"\5" + MASK,
     "of 2**63 bytes": b"\xff\x80" + bytes(7) + MASK,
 }
 """What may follow a frame's first byte."""
 
 
-@pytest.mark.parametrize("deflate", [None, Deflate(15, 15, True, True, 8, 0, (b"", b""))])
+AGREED = Deflate(15, 15, True, True, 8, 0, (b"", b""))
+
+
+@pytest.mark.parametrize(
+    ("name", "deflate"), [*((name, None) for name in HEADS), ("of 5 bytes", AGREED)]
+)
 @pytest.mark.parametrize("before", [b"", framed(TEXT, b"a", last=False)])
-@pytest.mark.parametrize("name", HEADS)
 def test_every_first_byte(name: str, before: bytes, deflate: Deflate | None) -> None:
     for first in range(256):
         raw = before + bytes((first,)) + HEADS[name] + masked(b"abc", MASK) + MASK * 40
@@ -155,14 +164,14 @@ def test_every_first_byte(name: str, before: bytes, deflate: Deflate | None) -> 
 
 
 @given(st.data(), LIMITS)
-@settings(max_examples=250)
+@settings(max_examples=200)
 def test_plain_frames(data: st.DataObject, limits: Limits) -> None:
     raw = data.draw(streams(None))
     expect_the_same(raw, data.draw(cuts(raw)), limits, None)
 
 
 @given(st.data(), LIMITS, DEFLATES)
-@settings(max_examples=250)
+@settings(max_examples=200)
 def test_frames_where_compression_was_agreed_to(
     data: st.DataObject, limits: Limits, deflate: Deflate
 ) -> None:
