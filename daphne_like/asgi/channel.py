@@ -86,9 +86,11 @@ class _Protocol(WebSocketServerProtocol):
 class _Deflate(PerMessageDeflate):
     """Autobahn's compression, for clients too that end their stream with a message.
 
-    They may (RFC 7692, section 7.2.3.4). zlib reads nothing behind that end, and keeps it all.
+    They may (RFC 7692, section 7.2.3.4). zlib reads nothing behind that end, and keeps it all. A
+    window that the next message may not use is let go with its message.
     """
 
+    _compressor: Any
     _decompressor: Any
     _decompress_message_size: int
 
@@ -118,8 +120,15 @@ class _Deflate(PerMessageDeflate):
     def end_decompress_message(self) -> None:
         """The message is over; after an end, a stream begins anew."""
         super().end_decompress_message()  # type: ignore[no-untyped-call]
-        if self._decompressor.eof:
+        if self._decompressor.eof or self.client_no_context_takeover:
             self._decompressor = None
+
+    def end_compress_message(self) -> bytes:
+        """Return the last bytes of a message."""
+        rest: bytes = super().end_compress_message()  # type: ignore[no-untyped-call]
+        if self.server_no_context_takeover:
+            self._compressor = None
+        return rest
 
 
 def _factory() -> Any:

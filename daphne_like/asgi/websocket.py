@@ -70,6 +70,7 @@ class WebSocketExchange(SendSide):
         self._told = self._reader = self._writers = self._denial = self._head = None
         self._pinged = None
         self._listening = False
+        self._left = False
         self._bytes_in = self._bytes_out = self._waiting = self._ran = 0
         limits = application.limits
         self._budget = limits.read_budget
@@ -90,10 +91,11 @@ class WebSocketExchange(SendSide):
         """The connection has ended without a close frame: 1006 (RFC 6455, section 7.1.5)."""
         if self._denial is not None:
             self._denial.disconnected(reason, refused=refused, unsent=unsent)
-        elif self._farewell is not None:
+        if self._farewell is not None:
             self._outcome = "complete"
             self._lost(self._farewell.code, self._farewell.reason)
         elif self._state is not AppState.CLOSED:
+            self._left = self._state is AppState.OPEN
             self._outcome = "disconnected"
         self._lost(ABNORMAL, reason)
 
@@ -122,6 +124,10 @@ class WebSocketExchange(SendSide):
 
     def _end_in_order(self, farewell: Farewell) -> None:
         """What came before may be answered first, if the application is not too slow."""
+        if self._client is ClientState.GONE:
+            self._disconnect = None
+            self._tell(farewell.code, farewell.reason)
+            return
         self._farewell = farewell
         if self._messages and self._state is AppState.OPEN:
             self._deadline.set(self._application.limits.websocket_close_timeout)
@@ -152,8 +158,9 @@ class WebSocketExchange(SendSide):
 
     # --- Ends -------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "", outcome: str = "complete") -> None:
         """Begin the closing handshake; the client has its time to answer."""
+        self._outcome = outcome
         self._write_close(code, reason)
         self._messages.clear()
         self._closed(code, reason)
@@ -175,6 +182,11 @@ class WebSocketExchange(SendSide):
 
     def _end(self, code: int | None, reason: str) -> None:
         """Both sides have closed: the connection ends, by us (RFC 6455, section 7.1.1)."""
+        if self._client is ClientState.GONE:
+            # It had left when its last words were read: nobody has been told of it yet.
+            self._disconnect = None
+            self._tell(code, reason)
+            return
         self._lost(code, reason)
         self._stream.end()
 
@@ -207,12 +219,10 @@ class WebSocketExchange(SendSide):
             self._deadline.stop()
             self._state = AppState.DENYING
             denial = self._denial = HTTPExchange(self._application, self.request, self._stream)
-        said = message | {"type": message["type"].removeprefix("websocket.")}
-        if said["type"] == "http.response.start":
-            # What follows a refused handshake may be meant as frames.
-            said["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-        await denial.send(said)
-        self._look_at_denial(denial)
+        try:
+            await denial.send(message | {"type": message["type"].removeprefix("websocket.")})
+        finally:
+            self._look_at_denial(denial)
 
     def _look_at_denial(self, denial: HTTPExchange) -> None:
         if denial.is_over:
@@ -255,9 +265,10 @@ class WebSocketExchange(SendSide):
     def _look_after(self) -> None:
         """The socket may be too old, its client silent: then a ping finds out if it is there."""
         limits, now = self._application.limits, self._application.now()
+        if self._frames.stalled:
+            self._heard_at = now  # What is not read may be there.
         if 0 <= limits.websocket_timeout <= now - (self._opened or 0.0):
-            self._outcome = "timed out"
-            self.close(GOING_AWAY, "open for longer than the server allows")
+            self.close(GOING_AWAY, "open for longer than the server allows", "timed out")
             self._application.cancel_later(self)
             return
         if limits.ping_timeout and self._ping_sent_at > self._heard_at:
@@ -275,7 +286,9 @@ class WebSocketExchange(SendSide):
         if limits.websocket_timeout >= 0:
             times.append((self._opened or 0.0) + limits.websocket_timeout)
         if limits.ping_timeout and self._ping_sent_at > self._heard_at:
-            times.append(self._ping_sent_at + limits.ping_timeout)
+            # Who has answered by then is soon silent for long enough to be pinged again.
+            soon = self._application.now() + limits.ping_interval
+            times.append(min(self._ping_sent_at + limits.ping_timeout, soon))
         elif limits.ping_interval:
             times.append(max(self._heard_at, self._ping_sent_at) + limits.ping_interval)
         if times:
@@ -294,7 +307,6 @@ class WebSocketExchange(SendSide):
         if self._state is AppState.CONNECTING:
             self._answer(503)
         elif self._state is AppState.OPEN:
-            self._outcome = "complete"
             self.close(code, "the server is stopping")
             self._application.cancel_later(self)
 
@@ -321,11 +333,12 @@ class WebSocketExchange(SendSide):
 
     def _failed(self, error: BaseException) -> None:
         """The application raised: log it, and let the client get an end."""
-        if self._outcome == "complete":
+        expected = is_disconnect(error)
+        if self._outcome == "complete" and not expected:
             self._outcome = "failed"
         try:
             _logger.log(
-                logging.DEBUG if is_disconnect(error) else logging.ERROR,
+                logging.DEBUG if expected else logging.ERROR,
                 "Exception inside application: %s",
                 self.request.label,
                 exc_info=error,
@@ -340,14 +353,13 @@ class WebSocketExchange(SendSide):
                 "The application returned without accepting or refusing %s", self.request.label
             )
             self._finish(FAILED, "the application returned")
-        elif self._state is AppState.OPEN:
-            self._outcome = "complete"
-            self._finish(NORMAL, "")
+        else:
+            self._finish(NORMAL, "", "complete")
 
-    def _finish(self, code: int, reason: str) -> None:
+    def _finish(self, code: int, reason: str, outcome: str = "failed") -> None:
         """End in the application's place: with `code` if it had accepted, else with a 500."""
         if self._state is AppState.OPEN:
-            self.close(code, reason)
+            self.close(code, reason, outcome)
         elif self._state is AppState.CONNECTING:
             self._answer(500)
         elif self._denial is not None and not self._denial.is_over:

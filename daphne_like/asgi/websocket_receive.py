@@ -73,6 +73,7 @@ class ReceiveSide:
         "_farewell",
         "_frames",
         "_heard_at",
+        "_left",
         "_listening",
         "_messages",
         "_most",
@@ -93,6 +94,8 @@ class ReceiveSide:
     _frames: FrameReader
     _heard_at: float
     _listening: bool
+    _left: bool
+    """The client has left while it was listened to: what it has said before is still told."""
     _messages: list[Message]
     _most: int
     _pinged: bytes | None
@@ -164,7 +167,7 @@ class ReceiveSide:
 
     def _take(self, message: Message, size: int) -> None:
         """A message for the application; after our close nobody wants it."""
-        if self._state is not _OPEN:
+        if self._state is not _OPEN and not self._left:
             return
         messages = self._messages
         messages.append(message)
@@ -190,6 +193,8 @@ class ReceiveSide:
         while not messages:
             if self._farewell is not None:
                 self._part()
+            if self._left and self._frames.read():
+                continue
             if self._disconnect is not None:
                 return await self._told_again(self._disconnect)
             reader = self._reader

@@ -137,10 +137,6 @@ class SendSide(ReceiveSide):
         self._accepted()
         self._stream.open_tunnel(self._head)
 
-    def _accepted(self) -> None:
-        """The socket opens; what follows from that for its time."""
-        raise NotImplementedError
-
     def _chosen(self, message: Message) -> Fields:
         """The subprotocol, as a field: one that the client has offered (RFC 6455, 4.2.2)."""
         name = message.get("subprotocol")
@@ -160,8 +156,10 @@ class SendSide(ReceiveSide):
             first = _TEXT
             try:
                 payload = text.encode()
-            except (AttributeError, UnicodeEncodeError) as error:
-                raise self._fault(message, f"its text is none: {error}") from None
+            except AttributeError:
+                raise self._fault(message, f"text is {type(text)}, not str") from None
+            except UnicodeEncodeError as error:
+                raise self._fault(message, f"text cannot be sent: {error}") from None
         size = len(payload)
         self._bytes_out += size
         self._ran += size + _LEAST
@@ -192,18 +190,6 @@ class SendSide(ReceiveSide):
         self._outcome = "complete"
         self.close(int(code), reason)
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake (RFC 6455, section 7.1.2); the application is told."""
-        raise NotImplementedError
-
-    def _refuse(self, message: Message) -> None:
-        """Closed before it was accepted: 403, as the ASGI spec asks for."""
-        raise NotImplementedError
-
-    async def _deny(self, message: Message) -> None:
-        """A part of a response in place of accepting."""
-        raise NotImplementedError
-
     def _write_close(self, code: int | None, reason: str = "") -> None:
         self._stream.send_body(close_frame(code, reason))
 
@@ -223,6 +209,16 @@ class SendSide(ReceiveSide):
         if self._writers is not None:
             waiters, self._writers = self._writers, None
             wake(waiters)
+
+    if TYPE_CHECKING:  # What the exchange does.
+
+        def _accepted(self) -> None: ...
+
+        def close(self, code: int, reason: str = "") -> None: ...
+
+        def _refuse(self, message: Message) -> None: ...
+
+        async def _deny(self, message: Message) -> None: ...
 
 
 _DENIAL = frozenset(("websocket.http.response.start", "websocket.http.response.body"))

@@ -31,8 +31,13 @@ SMILE = "\U0001f600".encode()
 
 
 def heard(*frames: bytes, **limits: Any) -> list[Event]:
-    """What is heard of frames that come all at once."""
-    return Heard(Limits(**limits)).read(b"".join(frames))
+    """What is heard of frames that come all at once, in as many turns as it takes."""
+    listening = Heard(Limits(**limits))
+    listening.read(b"".join(frames))
+    while listening.yielded:
+        listening.yielded -= 1
+        listening.reader.read()
+    return listening.events
 
 
 def broken(*frames: bytes, **limits: Any) -> int:
@@ -228,13 +233,13 @@ class TestLimits:
         assert broken(framed(TEXT, length=201), **small) == 1009
         assert broken(framed(TEXT, length=2**63 - 1), **small) == 1009
 
-    def test_a_message_of_fragments_when_it_is_too_big_for_certain(self) -> None:
+    def test_a_message_of_fragments_by_the_header_that_is_too_much(self) -> None:
         small = {"websocket_max_message_size": 200}
         start, end = framed(BINARY, bytes(100), last=False), framed(CONTINUATION, bytes(100))
         for _ in range(2):
             assert heard(start, end, start, end, **small) == [("message", bytes(200))] * 2
-        assert broken(start, framed(CONTINUATION, bytes(101)), **small) == 1009
-        assert broken(start, framed(CONTINUATION, length=165, last=False), **small) == 1009
+        assert broken(start, framed(CONTINUATION, length=101), **small) == 1009
+        assert broken(framed(TEXT, length=201, last=False), **small) == 1009
 
     def test_without_limits_all_is_heard(self) -> None:
         none = {"websocket_max_message_size": 0, "websocket_max_frame_size": 0}
@@ -243,27 +248,29 @@ class TestLimits:
 
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
     def test_fragments_without_end_are_refused(self, opcode: int) -> None:
-        limits = {"websocket_max_message_size": 6400}
-        frames = [framed(opcode, last=False), *[framed(CONTINUATION, last=False)] * 100]
-        assert heard(*frames, **limits) == []
-        assert heard(*frames[1:], framed(CONTINUATION), **limits)[0][0] == "broken"
-        assert broken(*frames, framed(CONTINUATION, last=False), **limits) == 1009
+        """1024 of them may be, and one more for each 64 bytes of the limit."""
+        limits = {"websocket_max_message_size": 640}
+        many = [framed(opcode, last=False), *[framed(CONTINUATION, last=False)] * 1032]
+        last, one_more = framed(CONTINUATION), framed(CONTINUATION, last=False)
+        assert [event[0] for event in heard(*many, last, *many, last, **limits)] == ["message"] * 2
+        assert broken(*many, one_more, last, **limits) == 1009
 
     def test_so_are_those_of_what_is_compressed(self) -> None:
-        listening = Heard(Limits(websocket_max_message_size=6400), DEFLATE)
+        listening = Heard(Limits(websocket_max_message_size=640), DEFLATE)
         first = framed(TEXT, deflated(b""), reserved=COMPRESSED, last=False)
-        events = listening.read(first, *[framed(CONTINUATION, last=False)] * 101)
+        events = listening.read(first, *[framed(CONTINUATION, last=False)] * 1034)
         assert [event[:2] for event in events] == [("broken", 1009)]
 
     def test_without_a_limit_of_its_size_a_message_has_one_of_its_fragments(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(frame_reader, "_FRAGMENTS", 3)
+        monkeypatch.setattr(frame_reader, "_UNLIMITED", 128)
         none = {"websocket_max_message_size": 0, "websocket_max_frame_size": 0}
         start, middle = framed(BINARY, bytes(9999), last=False), framed(CONTINUATION, last=False)
-        whole = [start, middle, framed(CONTINUATION, bytes(9999))]
+        whole = [start, middle, middle, middle, framed(CONTINUATION, bytes(9999))]
         assert heard(*whole, **none) == [("message", bytes(19998))]
-        assert broken(start, middle, middle, middle, **none) == 1009
+        assert broken(start, *[middle] * 5, **none) == 1009
 
 
 FLOODS = {
@@ -295,7 +302,7 @@ class TestTurns:
     ) -> None:
         flood = FLOODS[kind]
         count = (256 << 10) // len(flood)
-        listening = Heard(Limits(websocket_max_message_size=0))
+        listening = Heard(Limits(websocket_max_message_size=0))  # Enough fragments for all.
         if kind == "empty continuations":
             listening.read(framed(TEXT, last=False))
             frames[0] = 0
