@@ -254,7 +254,8 @@ class WebSocketExchange(SendSide):
         if limits.websocket_timeout >= 0:
             left.append((self._opened or 0.0) + limits.websocket_timeout)
         if self._ping_sent_at > self._heard_at:
-            left.append(self._ping_sent_at + limits.ping_timeout)
+            # Nobody tells of a pong: it is looked for as often as a ping may be due.
+            left.append(min(self._ping_sent_at + limits.ping_timeout, now + limits.ping_interval))
         elif limits.ping_interval:
             left.append(self._heard_at + limits.ping_interval)
         self._deadline.set(max(min(left) - now, 0) if left else None)
