@@ -106,6 +106,17 @@ def test_messages_come_in_their_order():
     run(main())
 
 
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_text_that_is_no_utf_8_reaches_nobody(size):
+    async def main():
+        socket = await opened()
+        data = masked(1, b"x\xff")
+        socket.says(*[data[at : at + size] for at in range(0, len(data), size)])
+        assert (await socket.receive())["code"] == socket.close[0] == 1007
+
+    run(main())
+
+
 @pytest.mark.parametrize(("size", "code"), [(10, 1000), (11, 1009)])
 @pytest.mark.parametrize("what", ["websocket_max_message_size", "websocket_max_frame_size"])
 def test_a_message_that_is_too_large_closes_with_1009(size, code, what):
