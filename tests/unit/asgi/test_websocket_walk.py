@@ -91,6 +91,7 @@ class Walk:
         self.socket = self.runner.run(connecting(**LIMITS))
         self.number = count()
         self.unsent = b""
+        self.silent = False
         self.saying: list[Message] = []
         self.ends: list[int] = []
         self.written = self.delivered = 0
@@ -106,6 +107,8 @@ class Walk:
     # --- The client -------------------------------------------------------------------------
 
     def write(self, data: bytes, message: Message | None = None) -> None:
+        if self.silent:
+            return
         self.unsent += data
         self.written += len(data)
         if message is not None:
@@ -135,9 +138,11 @@ class Walk:
 
     async def say_close(self, size: int) -> None:
         self.write(close(*[(), (1001,), (4000, "bye")][size % 3]))
+        self.silent = True
 
     async def say_nonsense(self, size: int) -> None:
         self.write([masked(3), masked(TEXT, b"\xff"), binary(b"x" * 1001)][size % 3])
+        self.silent = True
 
     async def deliver(self, size: int) -> None:
         """The wire delivers while it is paid for, and what is a tunnel's only to a tunnel."""
@@ -156,6 +161,13 @@ class Walk:
 
     async def read_on(self, size: int) -> None:
         self.socket.reads()
+
+    async def be_served(self, size: int) -> None:
+        """Nobody is slow."""
+        for _ in range(200):
+            await self.take(Walk.deliver, SEGMENT)
+            if all(task.done() for task in self.receiving):
+                await self.take(Walk.receive, 0)
 
     async def leave(self, size: int) -> None:
         self.socket.leaves()
@@ -238,7 +250,7 @@ class Walk:
 
     # --- What holds at any time -------------------------------------------------------------
 
-    async def take(self, step: Callable[[Walk, int], Awaitable[None]], size: int) -> None:
+    async def take(self, step: Step, size: int) -> None:
         await step(self, size)
         await turn()
 
@@ -258,13 +270,11 @@ class Walk:
         if told or CLOSE in opcodes or self.stream.over:
             assert all(task.done() for task in self.sending), "nobody will read any more"
 
-    async def finish(self) -> None:
+    async def finish(self, last: list[tuple[Step, int]]) -> None:
         """All goes well from now on, until the client leaves; then the application hears all."""
         self.socket.reads()
-        for _ in range(200):
-            await self.take(Walk.deliver, SEGMENT)
-            if not any(not task.done() for task in self.receiving):
-                await self.take(Walk.receive, 0)
+        for step, size in last:
+            await self.take(step, size)
         closed = CLOSE in [opcode for opcode, _ in self.socket.frames]
         self.socket.leaves()
         for _ in range(200):
@@ -281,8 +291,7 @@ class Walk:
 
     def check_that_all_was_told(self) -> None:
         """It was the client who left: what it has said until then is told."""
-        whole = [each for each, end in zip(self.saying, self.ends, strict=True)]
-        whole = whole[: sum(end <= self.delivered for end in self.ends)]
+        whole = self.saying[: sum(end <= self.delivered for end in self.ends)]
         if self.stream.tunnel:
             assert [each for each in self.got if each["type"] == "websocket.receive"] == whole
 
@@ -296,6 +305,8 @@ class Walk:
         assert record.outcome in {"complete", "disconnected", "failed", "timed out", "refused"}
         assert record.bytes_out >= 0
 
+
+Step = Callable[[Walk, int], Awaitable[None]]
 
 OFTEN = [
     Walk.say_text,
@@ -327,6 +338,13 @@ SELDOM = [
     Walk.stop,
 ]
 
+LAST = [
+    [(Walk.be_served, 0)],
+    [(Walk.deliver_all, 0)],
+    [*[(Walk.say_text, 5)] * 12, (Walk.say_close, 2), (Walk.deliver, 10 * SEGMENT)],
+]
+"""What the client does last: it is patient, hasty, or hasty and polite."""
+
 SIZES = st.integers(1, SEGMENT) | st.integers(1, 8)
 
 
@@ -334,18 +352,20 @@ class WebSocketMachine(RuleBasedStateMachine):
     """The steps in the order that Hypothesis thinks of, and finds the shortest of."""
 
     walk: Walk
+    last: list[tuple[Step, int]]
 
-    @initialize(accepted=st.sampled_from([True, True, True, False]))
-    def connect(self, accepted: bool) -> None:
+    @initialize(accepted=st.sampled_from([True, True, True, False]), last=st.sampled_from(LAST))
+    def connect(self, accepted: bool, last: list[tuple[Step, int]]) -> None:
         self.walk = Walk()
+        self.last = last
         if accepted:
             self.run(Walk.accept, 0)
 
-    def run(self, step: Callable[[Walk, int], Awaitable[None]], size: int) -> None:
+    def run(self, step: Step, size: int) -> None:
         self.walk.runner.run(self.walk.take(step, size))
 
     @rule(step=st.sampled_from(OFTEN * 4 + SOMETIMES * 3 + SELDOM), size=SIZES)
-    def take(self, step: Callable[[Walk, int], Awaitable[None]], size: int) -> None:
+    def take(self, step: Step, size: int) -> None:
         self.run(step, size)
 
     @invariant()
@@ -356,7 +376,7 @@ class WebSocketMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "walk"):
             with self.walk.runner as runner:
-                runner.run(self.walk.finish())
+                runner.run(self.walk.finish(self.last))
 
 
 TestWebSocketMachine = WebSocketMachine.TestCase
