@@ -6,7 +6,7 @@ bytes mean.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from daphne_like.exchange import Exchange, ResponseHead
 from daphne_like.wire.http1_patience import Phase
@@ -54,7 +54,7 @@ class Tunnel(ResponseSide):
         self._owed += len(data)
         if self._owed > self._shared.limits.read_budget:
             self._pause_reading()
-        cast(Exchange, self._exchange).body_received(data)
+        self._exchange.body_received(data)  # type: ignore[union-attr]
         return b""
 
     def _tunnel_ended(self) -> None:

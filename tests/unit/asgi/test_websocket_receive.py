@@ -123,6 +123,8 @@ def test_a_message_that_is_too_large_closes_with_1009(size, code, what):
     async def main():
         socket = await opened(**{what: 10})
         socket.says(binary(b"x" * size), close(1000))
+        for _ in range(2):
+            await socket.receive()
         assert socket.close[0] == code
 
     run(main())

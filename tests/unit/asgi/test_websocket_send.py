@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daphne_like.compression import Compression
-from daphne_like.errors import AppFault
+from daphne_like.errors import AppFault, ClientDisconnected
 from tests.unit.asgi.fakes import body, run, start, turn
 from tests.unit.asgi.sockets import (
     ACCEPT,
@@ -352,7 +352,8 @@ def test_the_close_of_a_client_that_does_not_read_is_behind_all_that_was_sent():
         sending = socket.pending(socket.send(said(text="1")))
         await turn()
         socket.says(close(1000))
-        await sending
+        with pytest.raises(ClientDisconnected):
+            await sending
         assert [opcode for opcode, _ in socket.frames] == [TEXT, CLOSE]
 
     run(main())

@@ -183,7 +183,7 @@ def test_it_does_not_wait_for_one_that_will_read_no_more(how):
         ending = socket.pending(end(socket, how))
         await turn()
         assert sending.done()
-        assert sending.exception() is None
+        assert isinstance(sending.exception(), ClientDisconnected)
         assert ending.done()
 
     run(main())
