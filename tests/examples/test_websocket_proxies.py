@@ -112,9 +112,9 @@ def test_pings_keep_open_what_the_proxy_would_close(proxied: Proxied) -> None:
 @pytest.mark.parametrize("proxied", ["nginx", "haproxy"], indirect=True)
 def test_without_pings_the_proxy_closes(proxied: Proxied) -> None:
     proxied.start("--ping-interval", "0", patience="1s")
-    with proxied.connect("/echo?idle", ping_interval=None) as socket:
-        with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=PATIENCE)
+    asked = proxied.connect("/echo?idle", ping_interval=None)
+    with asked as socket, pytest.raises(ConnectionClosed):
+        socket.recv(timeout=PATIENCE)
     proxied.server.wait_for("idle left: 1006")
 
 
