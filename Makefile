@@ -18,16 +18,22 @@ TOOLS := chromium:chromium curl:curl haproxy:haproxy nginx:nginx-light node:node
 # What Node needs beside itself, in a place that nobody commits.
 NODE := build/node/node_modules/.package-lock.json
 
+# The public WebSocket conformance suite, and the only Python it runs on.
+SUITE   := build/conformance/suite
+PYTHON2_FROM := pyenv install 2.7.18
+PYTHON2 ?= $(shell for p in python2.7 $(wildcard $(HOME)/.pyenv/versions/2.7.*/bin/python); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null && echo "$$p" && break; done)
+
 # The first of some interpreters that runs and is new enough.
 first-python = $(shell for p in $(1); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-all benchmark fuzz lint types imports docs news unit coverage format tools clean $(VENV)
+.PHONY: help serve test test-all benchmark fuzz conformance lint types imports docs news unit coverage format tools clean $(VENV)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 serve: $(VENV)/.serves ## Serve the demonstration on http://127.0.0.1:8000
 	@$(BIN)/daphne-like --demo $(ARGS)
@@ -77,6 +83,16 @@ fuzz: $(VENV)/.tests ## Let atheris attack the HTTP/1 connection for SECONDS (60
 	@$(BIN)/python -m tests.fuzz http1 -max_total_time=$(or $(SECONDS),60) -max_len=1000 \
 		-artifact_prefix=build/fuzz/ build/fuzz/http1 tests/fuzz/corpus/http1
 
+conformance: $(VENV)/.tests $(SUITE)/.ready ## Hold WebSockets against the whole Autobahn testsuite
+	@$(BIN)/python -m tests.conformance $(ARGS)
+
+$(SUITE)/.ready: tests/conformance/requirements.txt | $(BIN)/python
+	@test -n "$(PYTHON2)" || { echo "the Autobahn testsuite needs Python 2.7: $(PYTHON2_FROM)"; false; }
+	@$(PIP) --upgrade --target build/conformance/virtualenv 'virtualenv < 20.22'
+	@PYTHONPATH=build/conformance/virtualenv $(BIN)/python -m virtualenv --quiet --clear --python "$(PYTHON2)" $(SUITE)
+	@$(SUITE)/bin/pip install -qq --no-python-version-warning --disable-pip-version-check --requirement $<
+	@touch $@
+
 # These start serving when they are installed; the tests start their own.
 tools: ## Install the programs the tests talk to, or name them
 	@lacking=; for tool in $(TOOLS); do \
@@ -87,6 +103,7 @@ tools: ## Install the programs the tests talk to, or name them
 		for service in haproxy nginx; do \
 			case $$lacking in *$$service*) service $$service stop >/dev/null 2>&1 || true;; esac; done; \
 	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
+	@$(if $(PYTHON2),$(MAKE) -s $(SUITE)/.ready,echo "the WebSocket suite is left out; to run it: $(PYTHON2_FROM)")
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE); fi
 
 $(NODE): tests/live/clients/package.json tests/live/clients/package-lock.json

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.model import Pace
 from benchmarks.plot import plot
-from benchmarks.processes import CLIENT_CORE
+from benchmarks.processes import CLIENT_CORE, allow_descriptors
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS
 from benchmarks.survey import survey
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, _leave)
     os.sched_setaffinity(0, {CLIENT_CORE})
+    allow_descriptors(2 * max(scenario.connections for scenario in SCENARIOS))
     record = survey(
         [server for server in SERVERS if server.name in options.servers],
         [scenario for scenario in SCENARIOS if scenario.name in options.scenarios],

@@ -1,4 +1,4 @@
-"""The virtual environments that the servers run from: one for the peers, one for ours.
+"""The virtual environments: one for the peers, one for ours, one for the client of WebSockets.
 
 Each is made once; ``benchmarks/.venv`` may be removed to get newer peers. Our own package is
 installed anew every time, as a user would get it: built, not linked to the source.
@@ -25,6 +25,7 @@ _PROJECT = Path(__file__).parents[1]
 _FOLDER = Path(__file__).parent / ".venv"
 
 REQUIREMENTS = {
+    "client": ("picows", "uvloop"),
     "ours": ("fastapi", "uvloop"),
     "peers": (
         "daphne",
@@ -38,10 +39,11 @@ REQUIREMENTS = {
     ),
 }
 """What pip is asked to put into each environment, beside our package in ours.
-
 Gunicorn comes with its extra ``fast``, although pip takes an older Gunicorn where the parser that
 the newest one asks for is not to be had: the newest with an older parser breaks connections when
 bodies are echoed, and with its Python parser it costs as much or more.
+
+picows is compiled: a client of WebSockets has to cost less than the servers that it measures.
 """
 
 _TELL_VERSIONS = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,11 @@ class Server:
     Attributes:
         name: how options and tables name it.
         environment: the virtual environment it is installed in (``environments.py``).
-        command: its command line; ``{port}`` and ``{app}`` are filled in.
+        command: its command line; ``{port}``, ``{app}`` and, where HTTP and WebSocket need
+            different arguments, ``{extra}`` are filled in.
         packages: the distributions whose versions say what was measured, its own first.
+        http: the extra arguments for HTTP.
+        websocket: the extra arguments for WebSocket.
         ours: whether it is the server that the others are compared with.
     """
 
@@ -32,7 +35,14 @@ class Server:
     environment: str
     command: str
     packages: tuple[str, ...]
+    http: str = ""
+    websocket: str = ""
     ours: bool = False
+
+    def command_line(self, *, websocket: bool) -> str:
+        """Return the command line for HTTP or WebSocket, port and application to be filled in."""
+        extra = self.websocket if websocket else self.http
+        return " ".join(self.command.replace("{extra}", extra).split())
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,14 @@ class Answer:
 
     body: bytes
     status: int = 200
+
+
+@dataclass(frozen=True)
+class Echo:
+    """The message that a scenario sends over each WebSocket, and the echo of which it awaits."""
+
+    kind: Literal["text", "binary"]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,9 @@ class Scenario:
         name: how options name it.
         title: how the tables and the plot name it.
         app: the application, as ``module:attribute`` of the package ``apps``.
+        answer: the right answer to ``request``, by which a server is known to be ready.
+        echo: what goes over WebSockets, if the scenario has them.
+        summarised: whether the summary shows it.
     """
 
     name: str
@@ -122,3 +143,5 @@ class Scenario:
     answer: Answer
     request: Request = field(default_factory=Request)
     connections: int = 64
+    echo: Echo | None = None
+    summarised: bool = True

@@ -22,6 +22,8 @@ _ROW = 24
 _BAR = 15
 _NAMES = 92
 _VALUES = 62
+_LONGEST = 16
+"""How many times as long as the shortest a bar may be; a longer one is cut."""
 
 _STYLE = """\
 text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #33404d }
@@ -32,6 +34,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 .axis { stroke: #c9d1d9 }
 .peer { fill: #b3bfcb }
 .ours { fill: #d9480f }
+.cut { stroke: #ffffff; stroke-width: 3 }
 .name { text-anchor: end }
 .best { font-weight: 700; fill: #b93a08 }
 """
@@ -69,20 +72,20 @@ def plot(record: Record) -> str:
 
 
 _TITLE = "What a server costs"
-_NOTE = "Shorter is better: medians, one worker process on one core"
+_NOTE = "Shorter is better: medians, one worker process on one core; bars with a gap are cut short"
 
 
 def _panel(record: Record, scenario: ScenarioRecord) -> Iterable[str]:
     """Yield a panel's elements, its upper left corner at 0, 0."""
     figure = scenario["figures"][0]
     servers = ranked(scenario)
-    most = servers[-1][1] if servers else 1.0
+    longest = min(servers[-1][1], servers[0][1] * _LONGEST) if servers else 1.0
     yield _text(0, 14, scenario["title"], "panel")
     yield _text(0, 32, figure["label"], "note")
     for row, (name, value) in enumerate(servers):
         ours = record["servers"][name]["ours"]
         shown = f"{value:,.{figure['digits']}f}"
-        yield from _bar(_HEAD + row * _ROW, name, value / most, shown, ours=ours)
+        yield from _bar(_HEAD + row * _ROW, name, value / longest, shown, ours=ours)
     for row, name in enumerate(scenario["failed"], start=len(servers)):
         middle = _HEAD + row * _ROW + _BAR - 3
         yield _text(_NAMES - 8, middle, name, "name")
@@ -92,13 +95,15 @@ def _panel(record: Record, scenario: ScenarioRecord) -> Iterable[str]:
 
 
 def _bar(top: int, name: str, share: float, shown: str, *, ours: bool) -> Iterable[str]:
-    length = share * (_PANEL_WIDTH - _NAMES - _VALUES)
+    length = min(share, 1.0) * (_PANEL_WIDTH - _NAMES - _VALUES)
     emphasis = " best" if ours else ""
     yield _text(_NAMES - 8, top + _BAR - 3, name, f"name{emphasis}")
     yield (
         f'<rect class="{"ours" if ours else "peer"}" x="{_NAMES}" y="{top}"'
         f' width="{length:.1f}" height="{_BAR}" rx="2"/>'
     )
+    if share > 1.0:
+        yield f'<path class="cut" d="M{_NAMES + length - 16:.1f} {top + _BAR + 1}l6 -{_BAR + 2}"/>'
     yield _text(_NAMES + length + 6, top + _BAR - 3, shown, emphasis.strip())
 
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import resource
 import shlex
 import signal
 import socket
@@ -47,6 +48,13 @@ class Running:
     pid: int
     port: int
     started: float
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Let every process started from now on open so many files, as far as the system does."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (wanted if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(wanted, hard)), limits[1]))
 
 
 @contextlib.contextmanager
@@ -119,7 +127,8 @@ def last_words(output: str) -> str:
 
 
 def _command(server: Server, scenario: Scenario, port: int) -> list[str]:
-    name, *arguments = shlex.split(server.command.format(port=port, app=scenario.app))
+    line = server.command_line(websocket=scenario.echo is not None)
+    name, *arguments = shlex.split(line.format(port=port, app=scenario.app))
     executable = str(program(server.environment, name))
     return ["taskset", "--cpu-list", str(SERVER_CORE), executable, *arguments]
 

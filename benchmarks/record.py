@@ -20,6 +20,7 @@ class ScenarioRecord(TypedDict):
     """
 
     title: str
+    summarised: bool
     figures: list[FigureRecord]
     medians: dict[str, Sample]
     samples: dict[str, list[Sample]]
@@ -27,10 +28,11 @@ class ScenarioRecord(TypedDict):
 
 
 class ServerRecord(TypedDict):
-    """A server as it was measured."""
+    """A server as it was measured; ``websocket`` is its command line for WebSocket."""
 
     ours: bool
     command: str
+    websocket: str
     versions: dict[str, str]
 
 

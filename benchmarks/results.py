@@ -41,6 +41,7 @@ class Results:
         samples = self._samples.get(scenario.name, {})
         return ScenarioRecord(
             title=scenario.title,
+            summarised=scenario.summarised,
             figures=[
                 FigureRecord(key=figure.key, label=figure.label, digits=figure.digits)
                 for figure in scenario.measure.figures

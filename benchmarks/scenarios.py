@@ -3,8 +3,8 @@
 import json
 
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, items_of
-from benchmarks.measures import LOAD, MEMORY, START
-from benchmarks.model import Answer, Request, Scenario
+from benchmarks.measures import ECHOES, LOAD, MEMORY, SOCKETS, START
+from benchmarks.model import Answer, Echo, Request, Scenario
 
 _USER = 7
 
@@ -34,6 +34,26 @@ _BROWSER = (
 
 _ITEMS = Answer(json.dumps(items_of(_USER), separators=(",", ":")).encode())
 _UPLOAD = Request("POST", headers=(("Content-Type", "text/plain"),), body_size=64 * 1024)
+
+
+def _echo(
+    name: str, message: str, echo: Echo, connections: int, *, summarised: bool = True
+) -> Scenario:
+    """Return a load of echoes, over as many connections as keep a server busy.
+
+    Each has one message under way, so that no two messages reach the server in one segment.
+    """
+    return Scenario(
+        name,
+        f"WebSocket echo of {message}, {connections} connections",
+        "apps.sockets:echo",
+        ECHOES,
+        Answer(GREETING),
+        connections=connections,
+        echo=echo,
+        summarised=summarised,
+    )
+
 
 SCENARIOS = (
     Scenario("small", "22-byte answer, 64 connections", "apps.plain:small", LOAD, Answer(GREETING)),
@@ -72,4 +92,17 @@ SCENARIOS = (
     ),
     Scenario("memory", "Memory", "apps.plain:small", MEMORY, Answer(GREETING)),
     Scenario("start", "Start-up", "apps.plain:small", START, Answer(GREETING)),
+    _echo("ws-text", "64 B text", Echo("text", 64), 16),
+    _echo("ws-binary", "64 B binary", Echo("binary", 64), 16, summarised=False),
+    _echo("ws-16k", "16 KiB text", Echo("text", 16 * 1024), 8, summarised=False),
+    _echo("ws-1mb", "1 MB binary", Echo("binary", 1_000_000), 4, summarised=False),
+    Scenario(
+        "ws-idle",
+        "5,000 idle WebSockets",
+        "apps.sockets:echo",
+        SOCKETS,
+        Answer(GREETING),
+        connections=5_000,
+        echo=Echo("text", 64),
+    ),
 )

@@ -52,7 +52,8 @@ def survey(
         servers={
             server.name: ServerRecord(
                 ours=server.ours,
-                command=server.command,
+                command=server.command_line(websocket=False),
+                websocket=server.command_line(websocket=True),
                 versions={} if server.name in unusable else environments.versions(server),
             )
             for server in servers

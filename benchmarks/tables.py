@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from benchmarks.record import best_peer, ranked, ratio, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from benchmarks.record import Record, ScenarioRecord
+    from benchmarks.record import Record, ScenarioRecord, ServerRecord
 
 _PAGE = """\
 # Benchmarks
@@ -26,6 +26,13 @@ Each server runs one worker process, bound to one core, without an access log; `
 requests from another core where there is one, over 64 connections unless a title says otherwise.
 Every answer is checked before and after the load, and any error under load counts as failure.
 Servers take turns; rounds: {rounds}, seconds of each load: {seconds}, after a warm-up.
+
+Over WebSockets a compiled client, picows on uvloop, sends one message on each connection, awaits
+its echo and sends the next; every echo is compared with what was sent, and nothing is compressed.
+How busy both ends were tells which was the bottleneck; the client's waits for its core count too.
+A server that was busy for much less than 90 % of the time looks worse than it is, for it wakes up
+for every single message. Idle WebSockets have had one message echoed; their figure is what they
+add to the memory of a server that has had one WebSocket before.
 
 The tables give medians. *Lowest to highest* is how far the rounds lay apart: servers whose ranges
 overlap are not to be told apart by this run. *Times best peer* compares the first figure with the
@@ -66,14 +73,10 @@ def page(record: Record) -> str:
 
 
 def summary(record: Record) -> str:
-    """Return one Markdown table with the first figure of all, and the best of each in bold."""
+    """Return one Markdown table with the first figures to sum it up, the best of each in bold."""
     servers = list(record["servers"])
-    rows = [[_short(scenario), *_cells(scenario, servers)] for scenario in _of(record)]
-    return table(["", *servers], rows)
-
-
-def _of(record: Record) -> list[ScenarioRecord]:
-    return list(record["scenarios"].values())
+    shown = (scenario for scenario in record["scenarios"].values() if scenario["summarised"])
+    return table(["", *servers], [[_short(row), *_cells(row, servers)] for row in shown])
 
 
 def _short(scenario: ScenarioRecord) -> str:
@@ -132,12 +135,12 @@ def _name(record: Record, server: str) -> str:
 
 
 def _servers(record: Record) -> str:
-    rows = [
-        [
-            server,
-            ", ".join(f"{name} {version}" for name, version in about["versions"].items()),
-            f"`{about['command']}`",
-        ]
-        for server, about in record["servers"].items()
-    ]
+    rows = [row for name, about in record["servers"].items() for row in _commands(name, about)]
     return table(["Server", "Versions", "Command"], rows).replace("-:", "--")
+
+
+def _commands(server: str, about: ServerRecord) -> Iterator[list[str]]:
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    yield [server, versions, f"`{about['command']}`"]
+    if about["websocket"] != about["command"]:
+        yield [f"{server}, WebSocket", "", f"`{about['websocket']}`"]

@@ -105,11 +105,13 @@ def _taken(offer: _Parameters | None, ours: Compression) -> Deflate | None:
         client_bits = _MOST_BITS
     server_takeover = ours.takeover and _SERVER_FORGETS not in offer
     client_takeover = ours.takeover and _CLIENT_FORGETS not in offer
+    # Who asks for a window of ours has to be told which, even the largest (section 7.1.2.1).
+    says_bits = server_bits < _MOST_BITS or _SERVER_BITS in offer
     said = [
         _NAME,
         *[_SERVER_FORGETS] * (not server_takeover),
         *[_CLIENT_FORGETS] * (not client_takeover),
-        *[b"%b=%d" % (_SERVER_BITS, server_bits)] * (server_bits < _MOST_BITS),
+        *[b"%b=%d" % (_SERVER_BITS, server_bits)] * says_bits,
         *[b"%b=%d" % (_CLIENT_BITS, client_bits)] * (client_bits < _MOST_BITS),
     ]
     field = _FIELD, b"; ".join(said)

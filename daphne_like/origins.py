@@ -7,6 +7,7 @@ Cookies go with every handshake, whoever's page asks for it (RFC 6455, section 1
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -50,10 +51,10 @@ def from_pages(
 
 def judge_of(allowed: Iterable[str]) -> Callable[[Request], bool]:
     """What tells whether the page that asks may open a WebSocket."""
-    names = [_as_sent(name) for name in allowed]
-    exact = frozenset(names)
-    same = "same" in exact
-    parts = [name.partition("*") for name in names if "*" in name]
+    names = {_as_sent(name) for name in allowed}
+    same = "same" in names
+    exact = names - {"same"}
+    domains = [_domain(name) for name in names if "*" in name]
 
     def may_open(request: Request) -> bool:
         origin = _origin(request)
@@ -61,9 +62,7 @@ def judge_of(allowed: Iterable[str]) -> Callable[[Request], bool]:
             return True
         if same and _is_same(origin, request):
             return True
-        return any(
-            origin.startswith(before) and origin.endswith(after) for before, _, after in parts
-        )
+        return any(domain.fullmatch(origin) for domain in domains)
 
     return may_open
 
@@ -78,7 +77,13 @@ def _is_same(origin: str, request: Request) -> bool:
     """Whether the page is of the host that is asked; a proxy may have changed the scheme."""
     scheme, _, host = origin.partition("://")
     asked = request.authority.decode("latin-1").lower()
-    return host == asked.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    return bool(host) and host == asked.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+
+
+def _domain(origin: str) -> re.Pattern[str]:
+    """What all origins of a domain look like: a name stands for the ``*``, and nothing else."""
+    before, _, after = origin.partition("*")
+    return re.compile(re.escape(before) + r"[a-z0-9._-]+" + re.escape(after))
 
 
 def _as_sent(origin: str) -> str:

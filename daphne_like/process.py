@@ -26,6 +26,9 @@ _REACTOR = "twisted.internet.reactor"
 _LAST_MOMENT = 1.0
 """Seconds for tasks to end that are cancelled when everything else is over."""
 
+_LARGE = 8 * 1024 * 1024
+"""Bytes: twice as much free memory is kept rather than given back."""
+
 _logger = logging.getLogger("daphne_like.process")
 
 
@@ -66,7 +69,18 @@ def install_reactor(kind: str = "auto", *, tls: bool = False) -> Any:
         from twisted.internet import asyncioreactor
 
         asyncioreactor.install(loop)
+    _keep_freed_memory()
     return sys.modules[_REACTOR]
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what large bodies leave, for the next ones.
+
+    glibc learns from the largest block that is freed how much it may keep (mallopt(3), "dynamic
+    mmap threshold"); the kernel would have to clear a few hundred pages for every megabyte
+    otherwise. The block is never touched, so that it takes no memory.
+    """
+    bytes(_LARGE)
 
 
 def _installed() -> Any:

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autobahn.exception import PayloadCorruptError
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.compress import PerMessageDeflateOfferAccept
+from autobahn.websocket.compress import PerMessageDeflate
 from autobahn.websocket.protocol import WebSocketServerFactory
 from twisted.internet.address import IPv4Address
 
 if TYPE_CHECKING:
-    from daphne_like.asgi.frames import FrameReader
+    from daphne_like.asgi.frame_reader import FrameReader
     from daphne_like.compression import Deflate
 
 _HEAD = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 _NOWHERE = IPv4Address("TCP", "127.0.0.1", 0)
 
@@ -65,6 +65,11 @@ class _Protocol(WebSocketServerProtocol):
     log = _Silence()
     reader: FrameReader
 
+    def dataReceived(self, data: bytes) -> None:
+        """Judge `data`, without the log line for which Autobahn takes as long as for a frame."""
+        self.data += data
+        self.consumeData()
+
     def onMessageEnd(self) -> None:
         """A message is complete, and good."""
         pieces, self.message_data = self.message_data, []
@@ -78,6 +83,51 @@ class _Protocol(WebSocketServerProtocol):
         reason = (reasonUtf8 or b"").decode("utf-8", "replace")
         # Of a limit Autobahn tells one that is not ours.
         self.reader.refused(code or 1002, "too big" if code == 1009 else reason)
+
+
+class _Deflate(PerMessageDeflate):
+    """Autobahn's compression, for clients too that end their stream with a message.
+
+    They may (RFC 7692, section 7.2.3.4). zlib reads nothing behind that end, and keeps it all. A
+    window that the next message may not use is let go with its message.
+    """
+
+    _compressor: Any
+    _decompressor: Any
+
+    def __init__(self, deflate: Deflate, most: int) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            True,
+            not deflate.server_takeover,
+            not deflate.client_takeover,
+            deflate.server_bits,
+            deflate.client_bits,
+            deflate.memory_level,
+            # One byte more, so that a message that is too long can be told from one that is not.
+            most + 1 if most else None,
+        )
+
+    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
+        """Inflate a part of a message; all there may be behind an end is one byte of padding."""
+        inflated: bytes = super().decompress_message_data(  # type: ignore[no-untyped-call]
+            data, max_output_len
+        )
+        if len(self._decompressor.unused_data) > 1:
+            raise PayloadCorruptError("there is more behind the end of the stream")
+        return inflated
+
+    def end_decompress_message(self) -> None:
+        """The message is over; after an end, a stream begins anew."""
+        super().end_decompress_message()  # type: ignore[no-untyped-call]
+        if self._decompressor.eof or self.client_no_context_takeover:
+            self._decompressor = None
+
+    def end_compress_message(self) -> bytes:
+        """Return the last bytes of a message."""
+        rest: bytes = super().end_compress_message()  # type: ignore[no-untyped-call]
+        if self.server_no_context_takeover:
+            self._compressor = None
+        return rest
 
 
 def _factory() -> Any:
@@ -101,10 +151,10 @@ class Channel:
         self._protocol = protocol
         protocol.factory = _FACTORY
         protocol.reader = reader
-        if deflate is not None:
-            protocol.perMessageCompressionAccept = _Agreement(deflate, most)
         protocol.makeConnection(self._wire)
         protocol.dataReceived(_HEAD)
+        if deflate is not None:
+            protocol._perMessageCompress = _Deflate(deflate, most)
         self._wire.written.clear()
 
     def feed(self, data: bytes) -> None:
@@ -118,27 +168,3 @@ class Channel:
         data = b"".join(written)
         written.clear()
         return data
-
-
-class _Agreement:
-    """What was agreed to with the client, as Autobahn wants to hear it.
-
-    A message may inflate to one byte more than its limit, so that one that is too long can be
-    told from one that is not.
-    """
-
-    def __init__(self, deflate: Deflate, most: int) -> None:
-        self._deflate = deflate
-        self._most = most + 1 if most else None
-
-    def __call__(self, offers: list[Any]) -> PerMessageDeflateOfferAccept:
-        deflate = self._deflate
-        return PerMessageDeflateOfferAccept(
-            offers[0],
-            request_no_context_takeover=not deflate.client_takeover,
-            request_max_window_bits=0 if deflate.client_bits == 15 else deflate.client_bits,
-            no_context_takeover=not deflate.server_takeover,
-            window_bits=deflate.server_bits,
-            mem_level=deflate.memory_level,
-            max_message_size=self._most,
-        )

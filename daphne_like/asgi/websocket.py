@@ -16,10 +16,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from daphne_like.asgi.frames import PING, FrameReader, frame
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.frames import PING, frame
 from daphne_like.asgi.http import HTTPExchange, error_response
 from daphne_like.asgi.scope import Message, websocket_scope
-from daphne_like.asgi.websocket_receive import AppState, ClientState
+from daphne_like.asgi.websocket_receive import AppState, ClientState, Farewell
 from daphne_like.asgi.websocket_send import SendSide
 from daphne_like.clock import Deadline
 from daphne_like.compression import agree
@@ -49,7 +50,6 @@ class WebSocketExchange(SendSide):
     __slots__ = (
         "_deadline",
         "_opened",
-        "_outcome",
         "_ping_sent_at",
         "_started",
         "task",
@@ -66,8 +66,11 @@ class WebSocketExchange(SendSide):
         self._client = ClientState.CONNECTING
         self._messages: list[Message] = [{"type": "websocket.connect"}]
         self._disconnect: Message | None = None
+        self._farewell: Farewell | None = None
         self._told = self._reader = self._writers = self._denial = self._head = None
         self._pinged = None
+        self._listening = False
+        self._left = False
         self._bytes_in = self._bytes_out = self._waiting = self._ran = 0
         limits = application.limits
         self._budget = limits.read_budget
@@ -86,9 +89,14 @@ class WebSocketExchange(SendSide):
 
     def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
         """The connection has ended without a close frame: 1006 (RFC 6455, section 7.1.5)."""
-        denial = self._denial
-        if denial is not None:
-            denial.disconnected(reason, refused=refused, unsent=unsent)
+        if self._denial is not None:
+            self._denial.disconnected(reason, refused=refused, unsent=unsent)
+        if self._farewell is not None:
+            self._outcome = "complete"
+            self._lost(self._farewell.code, self._farewell.reason)
+        elif self._state is not AppState.CLOSED:
+            self._left = self._state is AppState.OPEN
+            self._outcome = "disconnected"
         self._lost(ABNORMAL, reason)
 
     def timed_out(self) -> None:
@@ -108,23 +116,39 @@ class WebSocketExchange(SendSide):
 
     def close_received(self, code: int | None, reason: str) -> None:
         """The client closes, or answers our close: it gets its answer, and that is all."""
-        if self._state is AppState.OPEN:
-            self._outcome = "complete"
-            self._write_close(code)
-        self._end(code, reason)
+        self._end_in_order(Farewell(code, reason, False))
 
     def frames_broken(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455, section 7.1.7)."""
+        self._end_in_order(Farewell(code, reason, True))
+
+    def _end_in_order(self, farewell: Farewell) -> None:
+        """What came before may be answered first, if the application is not too slow."""
+        if self._client is ClientState.GONE:
+            self._disconnect = None
+            self._tell(farewell.code, farewell.reason)
+            return
+        self._farewell = farewell
+        if self._messages and self._state is AppState.OPEN:
+            self._deadline.set(self._application.limits.websocket_close_timeout)
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        farewell, self._farewell = self._farewell, None
+        assert farewell is not None
+        code, reason, is_broken = farewell
         if self._state is AppState.OPEN:
-            self._outcome = "refused"
-            self._tell_broken(code, reason)
-            self._write_close(code, reason)
+            self._outcome = "refused" if is_broken else "complete"
+            if is_broken:
+                self._tell_broken(code, reason)
+            self._write_close(code, reason if is_broken else "")
         self._end(code, reason)
 
-    def _tell_broken(self, code: int, reason: str) -> None:
+    def _tell_broken(self, code: int | None, reason: str) -> None:
         if told := self._application.broken.count():
             _logger.warning(
-                "Closed the WebSocket of %s, %s: %d %s%s",
+                "Closed the WebSocket of %s, %s: %s %s%s",
                 peer_name(self.request.peer),
                 self.request.label,
                 code,
@@ -134,11 +158,15 @@ class WebSocketExchange(SendSide):
 
     # --- Ends -------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "", outcome: str = "complete") -> None:
         """Begin the closing handshake; the client has its time to answer."""
+        self._outcome = outcome
         self._write_close(code, reason)
-        self._closed(code, reason)
         self._messages.clear()
+        self._closed(code, reason)
+        if self._farewell is not None:
+            self._end(code, reason)
+            return
         self._client = ClientState.CLOSING
         self._deadline.set(self._application.limits.websocket_close_timeout)
         if self._frames.stalled:
@@ -154,15 +182,25 @@ class WebSocketExchange(SendSide):
 
     def _end(self, code: int | None, reason: str) -> None:
         """Both sides have closed: the connection ends, by us (RFC 6455, section 7.1.1)."""
+        if self._client is ClientState.GONE:
+            # It had left when its last words were read: nobody has been told of it yet.
+            self._disconnect = None
+            self._tell(code, reason)
+            return
         self._lost(code, reason)
         self._stream.end()
 
     def _lost(self, code: int | None, reason: str) -> None:
-        """The stream belongs to us no more; the application has its time to end."""
+        """The stream belongs to us no more.
+
+        An application that has closed by itself may go on; others have their time to end.
+        """
+        if self._state is not AppState.CLOSED:
+            self._application.cancel_later(self)
         self._client = ClientState.GONE
+        self._farewell = None
         self._deadline.stop()
         self._closed(code, reason)
-        self._application.cancel_later(self)
 
     def _cut(self, code: int, reason: str) -> None:
         """Break off: the client is not there, or does not do its part."""
@@ -172,6 +210,7 @@ class WebSocketExchange(SendSide):
     # --- In place of accepting --------------------------------------------------------------
 
     def _refuse(self, message: Message) -> None:
+        self._outcome = "complete"
         self._answer(403)
 
     async def _deny(self, message: Message) -> None:
@@ -180,24 +219,23 @@ class WebSocketExchange(SendSide):
             self._deadline.stop()
             self._state = AppState.DENYING
             denial = self._denial = HTTPExchange(self._application, self.request, self._stream)
-        said = message | {"type": message["type"].removeprefix("websocket.")}
-        if said["type"] == "http.response.start":
-            # What follows a refused handshake may be meant as frames.
-            said["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-        await denial.send(said)
-        self._look_at_denial(denial)
+        try:
+            await denial.send(message | {"type": message["type"].removeprefix("websocket.")})
+        finally:
+            self._look_at_denial(denial)
 
     def _look_at_denial(self, denial: HTTPExchange) -> None:
         if denial.is_over:
-            self._lost(ABNORMAL, "the application has denied the WebSocket")
+            self._closed(ABNORMAL, "the application has denied the WebSocket")
+            self._client = ClientState.GONE
 
     def _answer(self, status: int) -> None:
         """Refuse in a few words; the client's next bytes may be meant as frames."""
         self._head, body = error_response(status)
-        self._outcome = "complete" if status == 403 else self._outcome
         self._bytes_out = len(body)
         self._stream.respond(self._head, body)
-        self._lost(ABNORMAL, f"refused with {status}")
+        self._closed(ABNORMAL, f"refused with {status}")
+        self._lost(ABNORMAL, "")
 
     # --- Time -------------------------------------------------------------------------------
 
@@ -208,6 +246,8 @@ class WebSocketExchange(SendSide):
     def _time_is_up(self) -> None:
         if self._state is AppState.CONNECTING:
             self._too_late()
+        elif self._farewell is not None:
+            self._part()
         elif self._state is AppState.OPEN:
             self._look_after()
         else:
@@ -220,36 +260,41 @@ class WebSocketExchange(SendSide):
             _logger.warning("%s took longer than --websocket_connect_timeout%s", *what)
         self._outcome = "timed out"
         self._answer(503)
+        self._application.cancel_later(self)
 
     def _look_after(self) -> None:
         """The socket may be too old, its client silent: then a ping finds out if it is there."""
         limits, now = self._application.limits, self._application.now()
-        pinged_at, born = self._ping_sent_at, self._opened or 0.0
-        if 0 <= limits.websocket_timeout <= now - born:
-            self.close(GOING_AWAY, "open for longer than the server allows")
+        if self._frames.stalled:
+            self._heard_at = now  # What is not read may be there.
+        if 0 <= limits.websocket_timeout <= now - (self._opened or 0.0):
+            self.close(GOING_AWAY, "open for longer than the server allows", "timed out")
+            self._application.cancel_later(self)
             return
-        if pinged_at > self._heard_at:
-            if now - pinged_at >= limits.ping_timeout:
+        if limits.ping_timeout and self._ping_sent_at > self._heard_at:
+            if now - self._ping_sent_at >= limits.ping_timeout:
                 self._missed_pong()
                 return
-        elif limits.ping_interval and now - self._heard_at >= limits.ping_interval:
+        elif 0 < limits.ping_interval <= now - max(self._heard_at, self._ping_sent_at):
             self._ping_sent_at = now
             self._stream.send_body(frame(PING, b""))
         self._wait_for_client()
 
     def _wait_for_client(self) -> None:
         """Look again when the first of the client's times can be over."""
-        limits, now = self._application.limits, self._application.now()
-        left = []
+        limits, times = self._application.limits, []
         if limits.websocket_timeout >= 0:
-            left.append((self._opened or 0.0) + limits.websocket_timeout)
-        if self._ping_sent_at > self._heard_at:
+            times.append((self._opened or 0.0) + limits.websocket_timeout)
+        if limits.ping_timeout and self._ping_sent_at > self._heard_at:
             # Who has answered by then is soon silent for long enough to be pinged again.
-            soon = now + limits.ping_interval
-            left.append(min(self._ping_sent_at + limits.ping_timeout, soon))
+            soon = self._application.now() + limits.ping_interval
+            times.append(min(self._ping_sent_at + limits.ping_timeout, soon))
         elif limits.ping_interval:
-            left.append(self._heard_at + limits.ping_interval)
-        self._deadline.set(max(min(left) - now, 0) if left else None)
+            times.append(max(self._heard_at, self._ping_sent_at) + limits.ping_interval)
+        if times:
+            self._deadline.set(max(min(times) - self._application.now(), 0))
+        else:
+            self._deadline.clear()
 
     def _missed_pong(self) -> None:
         """Nobody has answered: the client is told, if it is there after all."""
@@ -262,8 +307,8 @@ class WebSocketExchange(SendSide):
         if self._state is AppState.CONNECTING:
             self._answer(503)
         elif self._state is AppState.OPEN:
-            self._outcome = "complete"
             self.close(code, "the server is stopping")
+            self._application.cancel_later(self)
 
     # --- The task ---------------------------------------------------------------------------
 
@@ -288,9 +333,12 @@ class WebSocketExchange(SendSide):
 
     def _failed(self, error: BaseException) -> None:
         """The application raised: log it, and let the client get an end."""
+        expected = is_disconnect(error)
+        if self._outcome == "complete" and not expected:
+            self._outcome = "failed"
         try:
             _logger.log(
-                logging.DEBUG if is_disconnect(error) else logging.ERROR,
+                logging.DEBUG if expected else logging.ERROR,
                 "Exception inside application: %s",
                 self.request.label,
                 exc_info=error,
@@ -305,14 +353,13 @@ class WebSocketExchange(SendSide):
                 "The application returned without accepting or refusing %s", self.request.label
             )
             self._finish(FAILED, "the application returned")
-            return
-        self._outcome = "complete"
-        self._finish(NORMAL, "")
+        else:
+            self._finish(NORMAL, "", "complete")
 
-    def _finish(self, code: int, reason: str) -> None:
+    def _finish(self, code: int, reason: str, outcome: str = "failed") -> None:
         """End in the application's place: with `code` if it had accepted, else with a 500."""
         if self._state is AppState.OPEN:
-            self.close(code, reason)
+            self.close(code, reason, outcome)
         elif self._state is AppState.CONNECTING:
             self._answer(500)
         elif self._denial is not None and not self._denial.is_over:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, FrameReader, frame, plain_payload
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, frame, plain_payload
 from daphne_like.asgi.scope import Message
-from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.exchange import Stream
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class AppState(StrEnum):
     """It has closed, or was closed."""
 
 
+# A name of the module is found at once, a member of an enum by search: this is the hot path.
+_OPEN = AppState.OPEN
+
+
 class ClientState(StrEnum):
     """How far the client is."""
 
@@ -49,6 +53,14 @@ class ClientState(StrEnum):
     """There is no stream to it any more."""
 
 
+class Farewell(NamedTuple):
+    """What ends the frames of a client: its close, or the rule that it has broken."""
+
+    code: int | None
+    reason: str
+    is_broken: bool
+
+
 class ReceiveSide:
     """The way of one socket's messages to the application."""
 
@@ -58,8 +70,11 @@ class ReceiveSide:
         "_bytes_in",
         "_client",
         "_disconnect",
+        "_farewell",
         "_frames",
         "_heard_at",
+        "_left",
+        "_listening",
         "_messages",
         "_most",
         "_pinged",
@@ -75,12 +90,16 @@ class ReceiveSide:
     _bytes_in: int
     _client: ClientState
     _disconnect: Message | None
+    _farewell: Farewell | None
     _frames: FrameReader
     _heard_at: float
+    _listening: bool
+    _left: bool
+    """The client has left while it was listened to: what it has said before is still told."""
     _messages: list[Message]
     _most: int
     _pinged: bytes | None
-    _reader: Waiters | None
+    _reader: asyncio.Future[None] | None
     _state: AppState
     _stream: Stream
     _told: asyncio.Task[object] | None
@@ -91,20 +110,20 @@ class ReceiveSide:
     def body_received(self, data: bytes) -> None:
         """Bytes of frames: nearly always those of one message."""
         self._heard_at = self._application.now()
-        frames = self._frames
-        if not frames.clear or (payload := plain_payload(data, self._most)) is None:
-            self._read(frames.feed(data))
-            return
-        if data[0] != _TEXT:
-            message = {"type": "websocket.receive", "bytes": payload}
+        payload = plain_payload(data, self._most) if self._frames.clear else None
+        if payload is None:
+            self._read(self._frames.feed(data))
+        elif data[0] != _TEXT:
+            self._stream.consumed(len(data))
+            self._take({"type": "websocket.receive", "bytes": payload}, len(payload))
         else:
             try:
-                message = {"type": "websocket.receive", "text": payload.decode()}
+                text = payload.decode()
             except UnicodeDecodeError:
-                self._read(frames.feed(data))
+                self._read(self._frames.feed(data))
                 return
-        self._stream.consumed(len(data))
-        self._take(message, len(payload))
+            self._stream.consumed(len(data))
+            self._take({"type": "websocket.receive", "text": text}, len(payload))
 
     def body_ended(self) -> None:
         """The handshake has no body, and the tunnel's does not end."""
@@ -148,7 +167,7 @@ class ReceiveSide:
 
     def _take(self, message: Message, size: int) -> None:
         """A message for the application; after our close nobody wants it."""
-        if self._state is not AppState.OPEN:
+        if self._state is not _OPEN and not self._left:
             return
         messages = self._messages
         messages.append(message)
@@ -156,8 +175,11 @@ class ReceiveSide:
         self._waiting += size
         if self._waiting > self._budget or len(messages) >= _MOST:
             self._frames.stall()
-        if self._reader is not None:
-            self._wake_reader()
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            if not reader.done():
+                reader.set_result(None)
 
     # --- To the application ---------------------------------------------------------------
 
@@ -168,22 +190,36 @@ class ReceiveSide:
         often as it is asked for.
         """
         messages = self._messages
-        while True:
-            if messages:
-                message = messages.pop(0)
-                if not messages:
-                    self._waiting = 0
-                    if self._frames.stalled:
-                        self._read(self._frames.resume())
-                return message
+        while not messages:
+            if self._farewell is not None:
+                self._part()
+            if self._left and self._frames.read():
+                continue
             if self._disconnect is not None:
-                if self._told is not None:
-                    await asyncio.sleep(0)  # Who asks again and again stops nobody else.
-                self._told = asyncio.current_task()
-                return self._disconnect.copy()
-            if self._reader is None:
-                self._reader = []
-            await wait(self._reader, self._application.loop)
+                return await self._told_again(self._disconnect)
+            reader = self._reader
+            if reader is None or reader.done():
+                self._reader = reader = self._application.loop.create_future()
+                await reader
+            else:
+                # Another one waits already: it may be cancelled, and so may we.
+                await asyncio.wait([reader])
+        message = messages.pop(0)
+        if not messages:
+            self._waiting = 0
+            if self._frames.stalled:
+                self._read(self._frames.resume())
+        return message
+
+    async def _told_again(self, disconnect: Message) -> Message:
+        if self._told is not None:
+            await asyncio.sleep(0)  # Who asks again and again stops nobody else.
+        self._told = asyncio.current_task()
+        return disconnect.copy()
+
+    def _part(self) -> None:
+        """Every message was taken: the client's farewell takes effect."""
+        raise NotImplementedError
 
     def _tell(self, code: int | None, reason: str) -> None:
         """There will be no more messages: this is what the application hears last."""
@@ -193,9 +229,7 @@ class ReceiveSide:
                 "code": NO_CODE if code is None else code,
                 "reason": reason,
             }
-        self._wake_reader()
-
-    def _wake_reader(self) -> None:
-        if self._reader is not None:
-            waiters, self._reader = self._reader, None
-            wake(waiters)
+            self._listening = self._reader is not None and not self._reader.done()
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)

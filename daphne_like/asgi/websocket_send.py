@@ -49,6 +49,7 @@ class SendSide(ReceiveSide):
         "_denial",
         "_gone_at",
         "_head",
+        "_outcome",
         "_ran",
         "_writers",
         "request",
@@ -59,6 +60,7 @@ class SendSide(ReceiveSide):
     _denial: HTTPExchange | None
     _gone_at: float
     _head: ResponseHead | None
+    _outcome: str
     _ran: int
     _writers: Waiters | None
     request: Request
@@ -78,7 +80,9 @@ class SendSide(ReceiveSide):
             await self._send_otherwise(message)
             return
         step(self, message)
-        if self._stream.full or self._ran > self._budget:
+        if self._state is _OPEN and (
+            self._stream.full or self._ran > self._application.limits.write_budget
+        ):
             await self._give_way()
 
     async def _give_way(self) -> None:
@@ -89,6 +93,11 @@ class SendSide(ReceiveSide):
             if self._writers is None:
                 self._writers = []
             await wait(self._writers, self._application.loop)
+        if self._is_closed():
+            await self._send_into_the_void()
+
+    def _is_closed(self) -> bool:
+        return self._state is _CLOSED
 
     async def _send_otherwise(self, message: Message) -> None:
         """A message that the table does not have: of a denial, after the end, or a fault."""
@@ -107,8 +116,8 @@ class SendSide(ReceiveSide):
         may be the one that has to clean up.
         """
         late = self._application.now() - self._gone_at > self._application.limits.send_grace
-        listening = self._reader or self._told not in (None, asyncio.current_task())
-        if late or not listening:
+        somebody_knows = self._listening or self._told is not None
+        if late or not somebody_knows or self._told is asyncio.current_task():
             raise ClientDisconnected("the WebSocket is closed")
         await asyncio.sleep(0)
 
@@ -128,10 +137,6 @@ class SendSide(ReceiveSide):
         self._accepted()
         self._stream.open_tunnel(self._head)
 
-    def _accepted(self) -> None:
-        """The socket opens; what follows from that for its time."""
-        raise NotImplementedError
-
     def _chosen(self, message: Message) -> Fields:
         """The subprotocol, as a field: one that the client has offered (RFC 6455, 4.2.2)."""
         name = message.get("subprotocol")
@@ -142,13 +147,19 @@ class SendSide(ReceiveSide):
         return [(b"sec-websocket-protocol", name.encode("ascii"))]
 
     def _send(self, message: Message) -> None:
-        text, data = message.get("text"), message.get("bytes")
+        text = message.get("text")
         if text is None:
-            first, payload = _BINARY, self._bytes_of(message, data)
-        elif data is not None:
+            first, payload = _BINARY, self._bytes_of(message)
+        elif message.get("bytes") is not None:
             raise self._fault(message, "it has both text and bytes")
         else:
-            first, payload = _TEXT, self._encoded(message, text)
+            first = _TEXT
+            try:
+                payload = text.encode()
+            except AttributeError:
+                raise self._fault(message, f"text is {type(text)}, not str") from None
+            except UnicodeEncodeError as error:
+                raise self._fault(message, f"text cannot be sent: {error}") from None
         size = len(payload)
         self._bytes_out += size
         self._ran += size + _LEAST
@@ -160,21 +171,14 @@ class SendSide(ReceiveSide):
             self._stream.send_body(head(first, size))
             self._stream.send_body(payload)
 
-    def _bytes_of(self, message: Message, data: object) -> bytes:
+    def _bytes_of(self, message: Message) -> bytes:
+        data = message.get("bytes")
         if type(data) is bytes:
             return data
         if isinstance(data, bytes | bytearray | memoryview):
             return bytes(data)
         what = "neither text nor bytes" if data is None else f"bytes that are {type(data)}"
         raise self._fault(message, f"it has {what}")
-
-    def _encoded(self, message: Message, text: object) -> bytes:
-        if not isinstance(text, str):
-            raise self._fault(message, f"text is {type(text)}, not str")
-        try:
-            return text.encode()
-        except UnicodeEncodeError as error:
-            raise self._fault(message, f"text cannot be sent: {error}") from None
 
     def _close(self, message: Message) -> None:
         code, reason = message.get("code"), message.get("reason") or ""
@@ -183,19 +187,8 @@ class SendSide(ReceiveSide):
             raise self._fault(message, f"{code!r} is no code that a close may have")
         if not isinstance(reason, str):
             raise self._fault(message, f"reason is {type(reason)}, not str")
+        self._outcome = "complete"
         self.close(int(code), reason)
-
-    def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake (RFC 6455, section 7.1.2); the application is told."""
-        raise NotImplementedError
-
-    def _refuse(self, message: Message) -> None:
-        """Closed before it was accepted: 403, as the ASGI spec asks for."""
-        raise NotImplementedError
-
-    async def _deny(self, message: Message) -> None:
-        """A part of a response in place of accepting."""
-        raise NotImplementedError
 
     def _write_close(self, code: int | None, reason: str = "") -> None:
         self._stream.send_body(close_frame(code, reason))
@@ -216,6 +209,16 @@ class SendSide(ReceiveSide):
         if self._writers is not None:
             waiters, self._writers = self._writers, None
             wake(waiters)
+
+    if TYPE_CHECKING:  # What the exchange does.
+
+        def _accepted(self) -> None: ...
+
+        def close(self, code: int, reason: str = "") -> None: ...
+
+        def _refuse(self, message: Message) -> None: ...
+
+        async def _deny(self, message: Message) -> None: ...
 
 
 _DENIAL = frozenset(("websocket.http.response.start", "websocket.http.response.body"))

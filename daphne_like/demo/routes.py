@@ -1,10 +1,11 @@
-"""The application as two tables: scope type to protocol, and path to method to handler.
+"""The application as tables: scope type to protocol, and path (and method) to handler.
 
 Must not know what the handlers answer.
 """
 
 from collections.abc import Awaitable, Callable
 
+from daphne_like.demo.chat import chat
 from daphne_like.demo.description import scope_json
 from daphne_like.demo.events import events
 from daphne_like.demo.page import page
@@ -46,7 +47,15 @@ def local_path(scope: Scope) -> str:
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuse the handshake: the server answers 403 (ASGI spec, WebSocket, "Close - send event")."""
+    """Hand the socket to its handler, or refuse it.
+
+    The server answers 403 to who is refused (ASGI spec, WebSocket, "Close - send event").
+    """
+    await SOCKETS.get(local_path(scope), refuse)(scope, receive, send)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close the socket before it is accepted."""
     await receive()
     await send({"type": "websocket.close"})
 
@@ -66,3 +75,5 @@ ROUTES: dict[str, dict[str, Application]] = {
     "/events": {"GET": events, "HEAD": events},
     "/upload": {"POST": upload},
 }
+
+SOCKETS: dict[str, Application] = {"/chat": chat}

@@ -25,11 +25,14 @@ class FakeStream:
     ``head`` and ``body`` are what the client would have got; ``outcome`` is ``None`` while
     the stream is open, then ``"complete"`` or ``"aborted"``. ``wants`` counts calls of
     ``wanted``, ``credit`` adds up what was ``consumed``. Set ``full`` to play a slow client.
+    ``tunnel`` tells that an upgrade was granted, with ``head``; ``body`` is then what was sent
+    through it.
     """
 
     def __init__(self, *supports: str) -> None:
         self.supports = frozenset(supports)
         self.full = False
+        self.tunnel = False
         self.head: ResponseHead | None = None
         self.body = b""
         self.hints: Fields = []
@@ -44,12 +47,13 @@ class FakeStream:
         self.end()
 
     def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
-        self._must_be_open()
-        if self.head is not None:
-            raise SeamBroken("a second head")
-        self.head = head
+        self._begin(head)
         if body:
             self.send_body(body)
+
+    def open_tunnel(self, head: ResponseHead) -> None:
+        self._begin(head)
+        self.tunnel = True
 
     def send_body(self, data: bytes) -> None:
         head = self._must_be_headed()
@@ -87,6 +91,12 @@ class FakeStream:
         self._must_be_open()
         self.credit += size
 
+    def _begin(self, head: ResponseHead) -> None:
+        self._must_be_open()
+        if self.head is not None:
+            raise SeamBroken("a second head")
+        self.head = head
+
     def _must_be_open(self) -> None:
         if self.outcome is not None:
             raise SeamBroken(f"the stream is over: {self.outcome}")
@@ -107,8 +117,8 @@ class RecordedExchange:
     ``body`` is what has come of the body, ``pieces`` its pieces; ``events`` are the names of
     the methods that were called, in order, ``body_received`` left out; ``over`` is the reason
     why the stream is no longer its own, ``refused`` and ``unsent`` what the wire said of that.
-    With `reads` it pays for the body at once, as a fast
-    application does.
+    With `reads` it pays for the body at once, as a fast application does. ``accepted`` tells
+    that it has granted an upgrade; what comes through the tunnel is in ``pieces`` too.
     """
 
     def __init__(
@@ -126,6 +136,7 @@ class RecordedExchange:
         self.over: str | None = None
         self.refused: int | None = None
         self.unsent = 0
+        self.accepted = False
         self._reads = reads
         self._ended = ended
 
@@ -146,6 +157,15 @@ class RecordedExchange:
         """Send a head, and more to come."""
         self.stream.send_head(response_head(status, fields or [], self.request.method), body)
 
+    def accept(self, fields: Fields | None = None) -> None:
+        """Grant the upgrade that the request asks for."""
+        self.accepted = True
+        self.stream.open_tunnel(ResponseHead(101, fields or []))
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of what was started, or through the tunnel."""
+        self.stream.send_body(data)
+
     def end(self) -> None:
         """Complete what was started."""
         self.over = "ended"
@@ -159,7 +179,8 @@ class RecordedExchange:
     # --- For the wire to call -------------------------------------------------------------
 
     def body_received(self, data: bytes) -> None:
-        if not data or self.over or "body_ended" in self.events:
+        ended = "body_ended" in self.events and not self.accepted
+        if not data or self.over or ended:
             raise SeamBroken("an empty piece, or one after the end")
         self.pieces.append(data)
         if self._reads:

@@ -86,8 +86,10 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         self._settled = length == 0 and not self._eof
         self._phase = _PHASE_AFTER.get(length, _COUNTED)
         self._responding = True
-        if self._shared.limits.http_timeout is not None and request.upgrade is None:
-            self._deadline.set(self._shared.limits.http_timeout)
+        limit = self._shared.limits.http_timeout
+        if limit is not None:
+            # A WebSocket has times of its own; those of before are over.
+            self._deadline.set(limit if request.upgrade is None else None)
         if length != 0:
             self._arrived = 0
             self._expect_body()
@@ -344,7 +346,7 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         if self._phase in BODY:
             self._body_broke(RemoteFault(400, "the body ended early"))
         elif self._phase is _TUNNEL:
-            self._tunnel_lost()
+            self._tunnel_ended()
         elif self._responding:
             self._expect_answer()
         elif not self._replaying and not self.full:

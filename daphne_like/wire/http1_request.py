@@ -214,6 +214,8 @@ class RequestReader:
         request = self._request(method, path, query, fields, version, host)
         if is_good:
             judge_handshake(request)
+            # Where it is refused, what follows may be meant as frames: it is no next request.
+            self.framing = self.framing._replace(keep_alive=False)
         return request
 
     def _remember(self, said: _Said) -> None:

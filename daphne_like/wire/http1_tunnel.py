@@ -6,7 +6,7 @@ bytes mean.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from daphne_like.exchange import Exchange, ResponseHead
 from daphne_like.wire.http1_patience import Phase
@@ -21,6 +21,7 @@ class Tunnel(ResponseSide):
     _exchange: Exchange | None
     _phase: Phase
     _ahead: bytes
+    _eof: bool
     _owed: int
     _reader: Any
 
@@ -34,26 +35,32 @@ class Tunnel(ResponseSide):
         # No request comes any more, and every message that goes out saves a call.
         self._reader = None
         self.send_body = self._write  # type: ignore[method-assign, assignment]
-        if self._ahead:
+        if self._ahead or self._eof:
             self._shared.clock.callLater(0, self._deliver_ahead)
         else:
             self._resume_reading()
 
     def _deliver_ahead(self) -> None:
-        if self._phase is Phase.TUNNEL:
-            data, self._ahead = self._ahead, b""
+        if self._phase is not Phase.TUNNEL:
+            return
+        if data := self._ahead:
+            self._ahead = b""
             self._resume_reading()
             self._read_tunnel(data)
+        if self._eof:
+            self._tunnel_ended()
 
     def _read_tunnel(self, data: bytes) -> bytes:
         self._owed += len(data)
         if self._owed > self._shared.limits.read_budget:
             self._pause_reading()
-        cast(Exchange, self._exchange).body_received(data)
+        self._exchange.body_received(data)  # type: ignore[union-attr]
         return b""
 
-    def _tunnel_lost(self) -> None:
+    def _tunnel_ended(self) -> None:
         """The client sends no more: there is no half of a tunnel."""
+        if self._ahead or self._exchange is None:
+            return  # What it has sent comes first, and may be an end in order.
         self._release().disconnected("the client closed its side")
         self._close()
 

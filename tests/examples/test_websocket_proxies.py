@@ -112,8 +112,8 @@ def test_pings_keep_open_what_the_proxy_would_close(proxied: Proxied) -> None:
 @pytest.mark.parametrize("proxied", ["nginx", "haproxy"], indirect=True)
 def test_without_pings_the_proxy_closes(proxied: Proxied) -> None:
     proxied.start("--ping-interval", "0", patience="1s")
-    asked = proxied.connect("/echo?idle", ping_interval=None)
-    with asked as socket, pytest.raises(ConnectionClosed):
+    idle = proxied.connect("/echo?idle", ping_interval=None)
+    with idle as socket, pytest.raises(ConnectionClosed):
         socket.recv(timeout=PATIENCE)
     proxied.server.wait_for("idle left: 1006")
 

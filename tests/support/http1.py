@@ -18,6 +18,22 @@ from daphne_like.wire.shared import DefaultFields, Shared
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
+END = b"\r\n\r\n"
+
+
+def upgrade(target: bytes = b"/", *fields: Field) -> bytes:
+    """A request that wants to become a WebSocket."""
+    asking = [
+        (b"Host", b"a.example"),
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Version", b"13"),
+        (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        *fields,
+    ]
+    lines = [b"GET %b HTTP/1.1" % target, *[b"%b: %b" % field for field in asking]]
+    return b"\r\n".join(lines) + END
+
 
 @dataclass
 class Response:

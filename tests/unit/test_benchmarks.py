@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -12,9 +13,9 @@ import pytest
 from benchmarks import tables, usage, wrk
 from benchmarks.__main__ import _command, _parser, into_readme, write
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, user_of_token
-from benchmarks.model import Answer, Failed, Figure, Measure, Scenario, Server
+from benchmarks.model import Answer, Echo, Failed, Figure, Measure, Scenario, Server
 from benchmarks.plot import plot
-from benchmarks.processes import last_words
+from benchmarks.processes import allow_descriptors, last_words
 from benchmarks.record import best_peer, ranked, ratio, spread
 from benchmarks.results import Results, medians
 from benchmarks.rounds import measure, turns
@@ -24,12 +25,14 @@ from benchmarks.survey import processor_in_cpuinfo
 
 OURS = Server("ours", "ours", "ours {port} {app}", ("ours",), ours=True)
 QUICK = Server("quick", "peers", "quick {port} {app}", ("quick",))
-SLOW = Server("slow", "peers", "slow {port} {app}", ("slow",))
+SLOW = Server(
+    "slow", "peers", "slow {port} {extra} {app}", ("slow",), http="--no-ws", websocket="--ws wide"
+)
 
 
-def scenario(take=None, name="small"):
+def scenario(take=None, name="small", **more):
     figures = (Figure("cpu", "CPU µs", 1), Figure("rate", "per second"))
-    return Scenario(name, f"The <{name}> one", "a:b", Measure(figures, take), Answer(b""))
+    return Scenario(name, f"The <{name}> one", "a:b", Measure(figures, take), Answer(b""), **more)
 
 
 def record(*, failed=False):
@@ -42,7 +45,8 @@ def record(*, failed=False):
     servers = {
         server.name: {
             "ours": server.ours,
-            "command": server.command,
+            "command": server.command_line(websocket=False),
+            "websocket": server.command_line(websocket=True),
             "versions": {server.name: "1.0"},
         }
         for server in (OURS, QUICK, SLOW)
@@ -188,6 +192,22 @@ class TestOutput:
         assert cells[1:] == ["**11.0**", "22.0", "failed"]
         assert len(lines) == 3
 
+    def test_the_summary_leaves_out_what_is_not_to_sum_up(self):
+        whole = record()
+        whole["scenarios"]["rare"] = Results().of(scenario(name="rare", summarised=False))
+        assert "The <rare> one" in tables.page(whole)
+        assert "The <rare> one" not in tables.summary(whole)
+
+    def test_the_page_shows_a_second_command_where_there_is_one(self):
+        rows = [line for line in tables.page(record()).splitlines() if "{port}" in line]
+        shown = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+        assert shown == [
+            ["ours", "ours 1.0", "`ours {port} {app}`"],
+            ["quick", "quick 1.0", "`quick {port} {app}`"],
+            ["slow", "slow 1.0", "`slow {port} --no-ws {app}`"],
+            ["slow, WebSocket", "", "`slow {port} --ws wide {app}`"],
+        ]
+
     def test_the_readme_gets_it_between_its_marks(self, tmp_path):
         readme = tmp_path / "README.md"
         readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
@@ -209,6 +229,18 @@ class TestOutput:
         assert lengths[1] / lengths[0] == pytest.approx(2, rel=0.02)
         assert "The <small> one" in [text.text for text in root.iter(f"{svg}text")]
 
+    def test_no_bar_is_much_longer_than_the_shortest_and_a_cut_shows(self):
+        whole = record()
+        whole["scenarios"]["small"]["medians"]["slow"]["cpu"] = 11 * 1000
+        root = ElementTree.fromstring(plot(whole))
+        svg = "{http://www.w3.org/2000/svg}"
+        bars = [bar for bar in root.iter(f"{svg}rect") if bar.get("class") != "page"]
+        lengths = [float(bar.get("width")) for bar in bars]
+        cuts = [path for path in root.iter(f"{svg}path") if path.get("class") == "cut"]
+        assert lengths[1] / lengths[0] == pytest.approx(2, rel=0.02)
+        assert lengths[2] / lengths[0] == pytest.approx(16, rel=0.02)
+        assert len(cuts) == 1
+
     def test_a_failed_server_has_a_word_instead_of_a_bar(self):
         root = ElementTree.fromstring(plot(record(failed=True)))
         assert "failed" in [element.text for element in root.iter()]
@@ -229,6 +261,22 @@ class TestOutput:
         assert last_words("one\nno file /some/where/else.py here\n") == "no file else.py here"
         assert last_words("") == "it said nothing"
 
+    @pytest.mark.parametrize(
+        ("soft", "hard", "becomes"),
+        [
+            (1_024, 20_000, 10_000),
+            (1_024, 4_096, 4_096),
+            (15_000, 20_000, 15_000),
+            (1_024, resource.RLIM_INFINITY, 10_000),
+        ],
+    )
+    def test_descriptors_are_allowed_as_far_as_possible(self, monkeypatch, soft, hard, becomes):
+        kept = []
+        monkeypatch.setattr(resource, "getrlimit", lambda _which: (soft, hard))
+        monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: kept.append(limits))
+        allow_descriptors(10_000)
+        assert kept == [(becomes, hard)]
+
     def test_processor(self):
         assert processor_in_cpuinfo("x\nmodel name\t: Some One\n") == "Some One"
 
@@ -241,8 +289,17 @@ class TestRows:
 
     def test_every_command_takes_port_and_application(self):
         for server in SERVERS:
-            assert "1234" in server.command.format(port=1234, app="a:b")
-            assert server.command.format(port=1234, app="a:b").split()[-1] == "a:b"
+            for websocket in (False, True):
+                line = server.command_line(websocket=websocket).format(port=1234, app="a:b")
+                assert "1234" in line
+                assert line.split()[-1] == "a:b"
+
+    def test_who_can_be_without_websockets_is_so_for_http_alone(self):
+        off = {"granian": "--no-ws", "uvicorn": "--ws none"}
+        for server in SERVERS:
+            if server.name in off:
+                assert off[server.name] in server.command_line(websocket=False)
+                assert off[server.name] not in server.command_line(websocket=True)
 
     def test_sizes_are_what_the_titles_say(self):
         rows = {row.name: row for row in SCENARIOS}
@@ -250,6 +307,11 @@ class TestRows:
         assert len(DOWNLOAD) == 430_000
         assert len(rows["echo"].request.body) == 64 * 1024
         assert len(rows["browser"].request.headers) + 1 == 14  # and Host, from wrk
+        assert rows["ws-text"].echo == Echo("text", 64)
+        assert rows["ws-binary"].echo == Echo("binary", 64)
+        assert rows["ws-16k"].echo == Echo("text", 16 * 1024)
+        assert rows["ws-1mb"].echo == Echo("binary", 1_000_000)
+        assert rows["ws-idle"].connections == 5_000
 
     def test_only_our_token_names_a_user(self):
         assert user_of_token(bearer_token(7)) == 7

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import h11
+
 from daphne_like.exchange import Field
 from daphne_like.testing import RecordedExchange
-from tests.support.http1 import Response, Served
+from tests.support.http1 import END, Response, Served, upgrade
 
 SEGMENT = 16 * 1024
 
@@ -36,9 +38,52 @@ class HTTP1Asked:
         return responses[self._number] if self._number < len(responses) else None
 
     @property
+    def received(self) -> bytes:
+        return b""
+
+    @property
     def broken(self) -> bool:
         wire = self._served.wire
         return wire.aborted or (wire.closed and not (self.response and self.response.complete))
+
+
+class HTTP1Tunnel:
+    """A request that asks for an upgrade: the last one of its connection."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def send(self, data: bytes) -> None:
+        self._served.send(*[data[at : at + SEGMENT] for at in range(0, len(data), SEGMENT)])
+
+    def end(self) -> None:
+        self._served.send_eof()
+
+    def cancel(self) -> None:
+        self._served.wire.vanish("cancelled")
+
+    @property
+    def response(self) -> Response | None:
+        raw = self._served.raw
+        if raw.startswith(b"HTTP/1.1 101 "):
+            client = h11.Connection(h11.CLIENT)
+            asking = [("host", "a"), ("connection", "upgrade"), ("upgrade", "websocket")]
+            client.send(h11.Request(method="GET", target="/", headers=asking))
+            client.receive_data(raw[: raw.index(END) + len(END)])
+            granted = client.next_event()
+            assert isinstance(granted, h11.InformationalResponse)
+            fields = [(bytes(name), bytes(value)) for name, value in granted.headers]
+            return Response(granted.status_code, fields)
+        return next(iter(self._served.responses), None)
+
+    @property
+    def received(self) -> bytes:
+        return self._served.raw.partition(END)[2]
+
+    @property
+    def broken(self) -> bool:
+        wire = self._served.wire
+        return wire.aborted or (wire.closed and self.response is None)
 
 
 class HTTP1Wire:
@@ -75,6 +120,10 @@ class HTTP1Wire:
         if body is not None:
             asked.send(body) if more else self._served.send(body)
         return asked
+
+    def ask_for_a_tunnel(self, target: bytes = b"/", fields: Sequence[Field] = ()) -> HTTP1Tunnel:
+        self._served.send(upgrade(target, *fields))
+        return HTTP1Tunnel(self._served)
 
     def ask_badly(self) -> None:
         self._served.send(b"GET / HTTP/1.1\r\nHost: a.example\r\nX : y\r\n\r\n")

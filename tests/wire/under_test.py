@@ -19,17 +19,24 @@ class Asked(Protocol):
     """One request, as its client sees it."""
 
     def send(self, data: bytes) -> None:
-        """Send a piece of the body, as soon as the server takes it."""
+        """Send a piece of the body, or into the tunnel, as soon as the server takes it."""
 
     def end(self) -> None:
-        """The body is complete."""
+        """The body is complete; of a tunnel, the client sends no more."""
 
     def cancel(self) -> None:
         """The client is no longer interested."""
 
     @property
     def response(self) -> Response | None:
-        """What has come of the response; ``None`` while there is no final head."""
+        """What has come of the response; ``None`` while there is no final head.
+
+        A tunnel that was granted is a response with the status 101, whatever it is on this wire.
+        """
+
+    @property
+    def received(self) -> bytes:
+        """What has come through the tunnel."""
 
     @property
     def broken(self) -> bool:
@@ -60,6 +67,9 @@ class Wire(Protocol):
         more: bool = False,
     ) -> Asked:
         """Ask ``a.example`` for `target`, with a `body` of known size, or with `more` to come."""
+
+    def ask_for_a_tunnel(self, target: bytes = b"/", fields: Sequence[Field] = ()) -> Asked:
+        """Ask for a WebSocket at `target`, as this wire does."""
 
     def ask_badly(self) -> None:
         """Send a request that breaks the rules of HTTP."""

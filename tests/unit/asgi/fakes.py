@@ -90,16 +90,18 @@ class FakeStream(testing.FakeStream):
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         self.calls.append(("respond", head.status, body))
-        self._begin(head, body)
+        super().send_head(head)
+        super().send_body(body)
         super().end()
 
     def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
         self.calls.append(("head", head.status, body))
-        self._begin(head, body)
-
-    def _begin(self, head: ResponseHead, body: bytes) -> None:
         super().send_head(head)
         super().send_body(body)
+
+    def open_tunnel(self, head: ResponseHead) -> None:
+        self.calls.append(("tunnel", head.status))
+        super().open_tunnel(head)
 
     def send_body(self, data: bytes) -> None:
         self.calls.append(("body", data))

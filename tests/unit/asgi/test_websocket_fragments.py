@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from daphne_like.asgi.frames import BINARY, CONTINUATION, FrameReader
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.frames import BINARY, CONTINUATION
 from daphne_like.limits import Limits
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daphne_like.exchange import Request
+from daphne_like.exchange import Request, ResponseHead
 from daphne_like.headers import response_head
 from daphne_like.testing import FakeStream, RecordedExchange, RecordingOpen, SeamBroken
 
@@ -72,11 +72,31 @@ class TestFakeStream:
         stream.consumed(4)
         assert (stream.wants, stream.credit) == (1, 7)
 
+    def test_a_tunnel(self) -> None:
+        stream, head = FakeStream(), ResponseHead(101, [])
+        stream.open_tunnel(head)
+        stream.send_body(b"a")
+        stream.send_body(b"b")
+        assert (stream.tunnel, stream.head, stream.body) == (True, head, b"ab")
+        stream.end()
+        assert stream.outcome == "complete"
+
+    def test_a_tunnel_is_a_beginning_like_any_other(self) -> None:
+        started, granted = FakeStream(), FakeStream()
+        started.send_head(HEAD)
+        granted.open_tunnel(HEAD)
+        for stream in (started, granted):
+            for act in (stream.open_tunnel, stream.send_head):
+                with pytest.raises(SeamBroken, match="a second head"):
+                    act(HEAD)
+        assert not started.tunnel
+
     @pytest.mark.parametrize(
         "act",
         [
             lambda stream: stream.respond(HEAD, b""),
             lambda stream: stream.send_head(HEAD),
+            lambda stream: stream.open_tunnel(HEAD),
             lambda stream: stream.send_body(b""),
             lambda stream: stream.end(),
             lambda stream: stream.abort(""),
@@ -149,6 +169,19 @@ class TestRecordedExchange:
         stream.send_body(b"b")
         exchange.end()
         assert (stream.body, stream.outcome) == (b"ab", "complete")
+
+    def test_it_grants_an_upgrade(self) -> None:
+        exchange, stream = opened()
+        exchange.body_ended()
+        exchange.accept([(b"a", b"b")])
+        exchange.body_received(b"there")
+        exchange.send(b"back")
+        assert stream.tunnel
+        assert stream.head is not None
+        assert (stream.head.status, stream.head.fields) == (101, [(b"a", b"b")])
+        assert (exchange.body, stream.body, stream.credit) == (b"there", b"back", 5)
+        exchange.end()
+        assert stream.outcome == "complete"
 
     def test_it_breaks_off(self) -> None:
         exchange, stream = opened()

@@ -1,0 +1,148 @@
+"""Frames by our lanes and by Autobahn alone: the same events for the same bytes, however cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daphne_like.asgi.frame_reader import FrameReader
+from daphne_like.asgi.websocket_receive import AppState, ClientState, ReceiveSide
+from daphne_like.compression import Deflate
+from daphne_like.limits import Limits
+from tests.differential.autobahn_reading import Event, Reader
+from tests.differential.websocket_streams import cuts, streams
+
+A_LOT = 4096
+
+
+class Ours(ReceiveSide):
+    """The receiving side of a socket, with the events where the application would be.
+
+    `stalling` stops the reading after each message, as an application does that is slow.
+    """
+
+    def __init__(self, limits: Limits, deflate: Deflate | None, *, stalling: bool = False) -> None:
+        self.events: list[Event] = []
+        self.read_on: list[Any] = []
+        self.credit = 0
+        self._stalling = stalling
+        self._application: Any = SimpleNamespace(
+            now=float, loop=SimpleNamespace(call_soon=self.read_on.append)
+        )
+        self._stream: Any = SimpleNamespace(consumed=self._consumed)
+        self._state, self._client = AppState.OPEN, ClientState.OPEN
+        self._most = limits.websocket_max_message_size or 1 << 62
+        if limits.websocket_max_frame_size:
+            self._most = min(self._most, limits.websocket_max_frame_size)
+        self._frames = FrameReader(self, limits, deflate)  # type: ignore[arg-type]
+
+    def _consumed(self, size: int) -> None:
+        self.credit += size
+
+    def read(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self.body_received(piece)
+            while self._frames.stalled or self.read_on:
+                if self._frames.stalled:
+                    self._read(self._frames.resume())
+                elif self.read_on:
+                    self.read_on.pop()()
+
+    # --- What it finds ----------------------------------------------------------------------
+
+    def _take(self, message: Any, size: int) -> None:
+        if "text" in message:
+            assert len(message["text"].encode()) == size
+            self.events.append(("text", message["text"].encode()))
+        else:
+            assert type(message["bytes"]) is bytes
+            self.events.append(("binary", message["bytes"]))
+        if self._stalling:
+            self._frames.stall()
+
+    def ping_received(self, payload: bytes) -> None:
+        self.events.append(("ping", payload))
+
+    def close_received(self, code: int | None, reason: str) -> None:
+        self.events.append(("close", code, reason))
+
+    def frames_broken(self, code: int, reason: str) -> None:
+        assert reason
+        self.events.append(("broken", {code}))
+
+
+def ours(pieces: Iterable[bytes], *facts: Any, stalling: bool = False) -> Ours:
+    reading = Ours(*facts, stalling=stalling)
+    reading.read(pieces)
+    return reading
+
+
+def slices(raw: bytes) -> list[bytes]:
+    """`raw` byte by byte, or, where that would take all day, in slices of an odd size."""
+    size = 1 if len(raw) < A_LOT else 4999
+    return [raw[at : at + size] for at in range(0, len(raw), size)]
+
+
+def theirs(raw: bytes, *facts: Any) -> Reader:
+    reading = Reader(*facts)
+    reading.read(slices(raw))
+    return reading
+
+
+def expect_the_same(raw: bytes, cut: list[bytes], *facts: Any) -> None:
+    hearing = theirs(raw, *facts)
+    for pieces in ([raw] if raw else [], cut, slices(raw)):
+        for stalling in (False, True):
+            reading = ours(pieces, *facts, stalling=stalling)
+            expect_the_same_events(reading, hearing.events)
+            if not (reading._frames._buffer or hearing.is_broken):
+                assert reading.credit == len(raw)
+
+
+def expect_the_same_events(reading: Ours, events: list[Event]) -> None:
+    if len(reading.events) < len(events) and events[-1][0] == "broken":
+        # Autobahn judges two bytes of a header, we the whole of it, once there is one.
+        reading.read([bytes(14)])
+    if [event[0] for event in (*reading.events[-1:], *events[-1:])] == ["broken"] * 2:
+        assert reading.events[:-1] == events[:-1]
+        # One frame may break several rules: which of them is told is nobody's business.
+        assert reading.events[-1][1] <= events[-1][1]
+    else:
+        assert reading.events == events
+
+
+LIMITS = st.builds(
+    Limits,
+    websocket_max_message_size=st.sampled_from((0, 70000, 0, 300, 0, 100)),
+    websocket_max_frame_size=st.sampled_from((0, 70000, 0, 300, 0, 100)),
+)
+DEFLATES = st.builds(
+    Deflate,
+    st.integers(9, 15),
+    st.integers(9, 15),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 9),
+    st.just(0),
+    st.just((b"", b"")),
+)
+
+
+@given(st.data(), LIMITS)
+@settings(max_examples=250)
+def test_plain_frames(data: st.DataObject, limits: Limits) -> None:
+    raw = data.draw(streams(None))
+    expect_the_same(raw, data.draw(cuts(raw)), limits, None)
+
+
+@given(st.data(), LIMITS, DEFLATES)
+@settings(max_examples=250)
+def test_frames_where_compression_was_agreed_to(
+    data: st.DataObject, limits: Limits, deflate: Deflate
+) -> None:
+    raw = data.draw(streams(deflate))
+    expect_the_same(raw, data.draw(cuts(raw)), limits, deflate)
