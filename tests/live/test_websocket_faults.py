@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.live.measured import Measured
 from tests.live.raw_websocket import (
     BINARY,
     CLOSE,
@@ -24,7 +25,6 @@ from tests.live.raw_websocket import (
     handshake,
 )
 from tests.live.serving import Serving
-from tests.live.test_leaks import Measured
 
 MIB = 1024 * 1024
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
