@@ -13,7 +13,10 @@ ROOT := $(filter 0,$(shell id -u))
 APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
-TOOLS := curl:curl haproxy:haproxy nginx:nginx-light
+TOOLS := chromium:chromium curl:curl haproxy:haproxy nginx:nginx-light node:nodejs npm:npm
+
+# What Node needs beside itself, in a place that nobody commits.
+NODE := build/node/node_modules/.package-lock.json
 
 # The public WebSocket conformance suite, and the only Python it runs on.
 SUITE   := build/conformance/suite
@@ -101,6 +104,12 @@ tools: ## Install the programs the tests talk to, or name them
 			case $$lacking in *$$service*) service $$service stop >/dev/null 2>&1 || true;; esac; done; \
 	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
 	@$(if $(PYTHON2),$(MAKE) -s $(SUITE)/.ready,echo "the WebSocket suite is left out; to run it: $(PYTHON2_FROM)")
+	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE); fi
+
+$(NODE): tests/live/clients/package.json tests/live/clients/package-lock.json
+	@mkdir -p build/node && cp $^ build/node
+	@npm ci --prefix build/node --silent --no-audit --no-fund
+	@touch $@
 
 clean: ## Remove everything that was made
 	@rm -rf .venv .venv-* benchmarks/.venv build dist docs/_build *.egg-info .coverage* .hypothesis \

@@ -124,6 +124,10 @@ def _status(record: Record) -> int | str:
     return record.status or "-"
 
 
+_CLOSE_CODES = 1000
+"""Where the codes begin that WebSockets are closed with; a status is smaller."""
+
+
 def _micros(seconds: float) -> int:
     return int(seconds * 1e6 + 0.5)
 
@@ -157,7 +161,7 @@ def _received(record: Record, wanted: bytes) -> str | None:
 
 KEYS: dict[str, Atom] = {
     "time": Atom("When the exchange ended: ISO 8601, local time with its offset", _iso),
-    "kind": Atom("`http`", attrgetter("kind")),
+    "kind": Atom("`http` or `websocket`", attrgetter("kind")),
     "client": Atom("The client's address, or its Unix socket's path", _client),
     "client_port": Atom("The client's port; 0 where a proxy did not say it", _client_port),
     "peer": Atom("The address of the connection's other end: a proxy's, or the client's", _peer),
@@ -168,9 +172,13 @@ KEYS: dict[str, Atom] = {
     "protocol": Atom("`HTTP/1.1`, for example", _protocol),
     "scheme": Atom("`http` or `https`", attrgetter("request.scheme")),
     "host": Atom("What the client calls the server, with the port that it names", _host),
-    "status": Atom("The status; none where the client left first", _number),
-    "bytes_in": Atom("Bytes of the request's body", attrgetter("bytes_in")),
-    "bytes_out": Atom("Bytes of the response's body", attrgetter("bytes_out")),
+    "status": Atom(
+        "The status, or the code that a WebSocket was closed with; none where the client left "
+        "first",
+        _number,
+    ),
+    "bytes_in": Atom("Bytes of the request's body, or of messages", attrgetter("bytes_in")),
+    "bytes_out": Atom("Bytes of the response's body, or of messages", attrgetter("bytes_out")),
     "duration": Atom("Seconds from the head to the end of the application's task", _duration),
     "first_byte": Atom("Seconds from the request's head to the response's", _first_byte),
     "outcome": Atom(
@@ -211,7 +219,8 @@ LETTERS: dict[str, Atom] = {
     "q": Atom("The query", KEYS["query"].get),
     "H": Atom("The protocol", _protocol),
     "s": Atom(
-        "The status; 499 where the client left, or broke off, before there was one",
+        "The status, or the code that a WebSocket was closed with; 499 where the client left, or "
+        "broke off, before there was one",
         _status,
     ),
     "B": Atom("Bytes of the response's body", KEYS["bytes_out"].get),
@@ -252,17 +261,22 @@ BRACED: dict[str, tuple[str, Callable[[str], Get]]] = {
 
 
 def daphne(record: Record) -> str | None:
-    """``client - - [time] "method target" status size``; none without a response, as Daphne."""
-    if record.status is None:
+    """``client - - [time] "method target" status size``; none without a response, as Daphne.
+
+    A WebSocket has ``"WSDISCONNECT path" - -``, or ``WSREJECT`` where it got a response instead.
+    """
+    request, status = record.request, record.status
+    if record.kind == "websocket":
+        rejected = status is not None and status < _CLOSE_CODES
+        said = f'"{"WSREJECT" if rejected else "WSDISCONNECT"} {_path(record)}" - -'
+    elif status is None:
         return None
-    request = record.request
+    else:
+        said = f'"{request.method} {request.target}" {status} {record.bytes_out}'
     host, port = request.client or ("", None)
     client = "None" if port is None else f"{printable(host)}:{port}"
     ended = _second(int(record.started + record.duration)).clf
-    return (
-        f"{client} - - [{ended}] "
-        f'"{request.method} {request.target}" {record.status} {record.bytes_out}'
-    )
+    return f"{client} - - [{ended}] {said}"
 
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
@@ -271,8 +285,8 @@ _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 def daphne_in_colour(record: Record) -> str | None:
     """The same for a terminal: the status green, cyan, yellow or red, by its class."""
     line = daphne(record)
-    if line is None:
-        return None
+    if line is None or record.kind == "websocket":
+        return line
     start, status, size = line.rsplit(" ", 2)
     colour = _COLOURS.get(int(status) // 100, "0")
     return f"{start} \x1b[{colour}m{status}\x1b[0m {size}"

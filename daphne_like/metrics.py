@@ -24,6 +24,9 @@ _METHODS = frozenset(
 )
 """Methods with a name of their own; a client can make up others without end."""
 
+_OWN_CODES = 3000
+"""From here on a WebSocket's close code is anybody's choice, and counts with its thousand."""
+
 DURATIONS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
@@ -56,7 +59,10 @@ class Requests:
         """Count one."""
         request, duration, first_byte = record.request, record.duration, record.first_byte
         method = request.method if request.method in _METHODS else "OTHER"
-        key = record.kind, request.http_version, method, record.status, record.outcome
+        status = record.status
+        if status is not None and status >= _OWN_CODES:
+            status -= status % 1000
+        key = record.kind, request.http_version, method, status, record.outcome
         try:
             series = self.series[key]
         except KeyError:
@@ -140,7 +146,8 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
             "daphne_like_requests_total",
             COUNTER,
             "Requests that are over, by the version of HTTP, the method (OTHER for one that is not "
-            "among the nine of HTTP) and the status, none where the client got no answer.",
+            "among the nine of HTTP) and the status, none where the client got no answer. That of "
+            "a WebSocket is its close code: 3000 stands for 3000 to 3999, 4000 for 4000 to 4999.",
             ("protocol", "method", "status"),
         ),
         lambda at: at.requests.counted("count", _labels),

@@ -37,10 +37,11 @@ from daphne_like.limits import Limits
 _A_TURN = 256
 """Frames that are read in one turn of the loop at most: others want to be served too."""
 
+_FRAGMENTS = 1024
+"""Fragments that any message may have: clients cut where their buffers end."""
 _FRAGMENT = 64
-"""Bytes of a message that a fragment counts as at least: empty ones would have no end."""
-_FRAGMENTS = 1024 * 1024
-"""Fragments of a message where its size has no limit."""
+"""Bytes of a message's limit that allow it one more: empty ones would have no end."""
+_UNLIMITED = 64 * 1024 * 1024  # What counts here where there is no limit.
 
 _Decoder = getincrementaldecoder("utf-8")
 _REGULAR = PLAIN | CONTROLS | {CONTINUATION, TEXT, BINARY, LAST | CONTINUATION}
@@ -83,6 +84,7 @@ class FrameReader:
         "_decoder",
         "_deflate",
         "_fragmented",
+        "_fragments",
         "_heard",
         "_left",
         "_limits",
@@ -107,7 +109,7 @@ class FrameReader:
         self._data: BytesIO | None = None
         self._texts: list[str] = []
         self._decoder: Any = None
-        self._size = 0
+        self._size = self._fragments = 0
         self._slow = self._fragmented = self._packed = self._over = self.stalled = False
         self.clear = True
 
@@ -203,8 +205,10 @@ class FrameReader:
         # Of what is compressed the size is not known yet: Autobahn inflates within the limit.
         size = 0 if self._packed else header.length
         if not header.first & LAST or self._fragmented:
-            size = self._size = self._size + max(size, _FRAGMENT)
-            most = most + _FRAGMENT if most else _FRAGMENT * _FRAGMENTS
+            size = self._size = self._size + size
+            self._fragments += 1
+            if self._fragments > _FRAGMENTS + (most or _UNLIMITED) // _FRAGMENT:
+                return False
         return not 0 < most_frame < header.length and not 0 < most < size
 
     def _take_rest(self, data: bytes, at: int) -> int:
@@ -303,7 +307,7 @@ class FrameReader:
         if 0 < most < len(payload):
             self._break(TOO_BIG, "too big")
             return
-        self._size = 0
+        self._size = self._fragments = 0
         if binary:
             self._heard.binary_received(payload)
         else:

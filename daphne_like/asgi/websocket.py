@@ -286,7 +286,9 @@ class WebSocketExchange(SendSide):
         if limits.websocket_timeout >= 0:
             times.append((self._opened or 0.0) + limits.websocket_timeout)
         if limits.ping_timeout and self._ping_sent_at > self._heard_at:
-            times.append(self._ping_sent_at + limits.ping_timeout)
+            # Who has answered by then is soon silent for long enough to be pinged again.
+            soon = self._application.now() + limits.ping_interval
+            times.append(min(self._ping_sent_at + limits.ping_timeout, soon))
         elif limits.ping_interval:
             times.append(max(self._heard_at, self._ping_sent_at) + limits.ping_interval)
         if times:

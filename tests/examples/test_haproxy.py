@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.examples.serving import DEPLOY, PATIENCE, Server, serving
+from tests.examples.proxies import haproxy
+from tests.examples.serving import PATIENCE, Server, serving
 from tests.examples.strangers import CLAIMS, STRANGER, Stranger
 
 HEALTH = ("--health-path", "/health")
 """What haproxy's file checks, in HTTP mode."""
-
-
-@contextmanager
-def haproxy(
-    program: str, example: str, upstream: str, place: Path, *, version: int = 2
-) -> Iterator[str]:
-    """Run haproxy with an example, whose upstream's address is replaced; give its own address.
-
-    It listens on a socket that the kernel has chosen a port for.
-    """
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    with listener:
-        text = (DEPLOY / "haproxy" / example).read_text()
-        for shown, meant in (
-            ("bind :80\n", f"bind fd@{listener.fileno()}\n"),
-            ("server one 127.0.0.1:8000 ", f"server one {upstream} "),
-        ):
-            assert shown in text
-            text = text.replace(shown, meant)
-        if version == 1:
-            text = text.replace(" send-proxy-v2 ", " send-proxy ")
-        (place / "haproxy.cfg").write_text(text)
-        command = [program, "-db", "-f", str(place / "haproxy.cfg")]
-        checked = subprocess.run(
-            [*command, "-c"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            pass_fds=[listener.fileno()],
-            check=False,
-        )
-        assert checked.returncode == 0, checked.stderr
-        with (place / "haproxy.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, pass_fds=[listener.fileno()], stdout=log, stderr=log
-            )
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 class Behind:

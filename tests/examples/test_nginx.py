@@ -2,81 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.examples.serving import DEPLOY, PATIENCE, serving
+from tests.examples.proxies import nginx
+from tests.examples.serving import serving
 from tests.examples.strangers import CLAIMS, STRANGER, Stranger
-
-MAIN = """
-daemon off;
-worker_processes 1;
-{user}
-error_log stderr;
-pid {place}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {place}/body;
-    proxy_temp_path {place}/proxy;
-    fastcgi_temp_path {place}/fastcgi;
-    uwsgi_temp_path {place}/uwsgi;
-    scgi_temp_path {place}/scgi;
-    include {place}/mysite.conf;
-}}
-"""
-
-HTTP_1_1 = "proxy_http_version 1.1;"
-
-
-@contextmanager
-def nginx(
-    program: str, example: str, upstream: str, place: Path, *, http: str = "1.1"
-) -> Iterator[str]:
-    """Run nginx with an example, whose upstream's address is replaced; give its own address.
-
-    nginx takes over a socket that the kernel has chosen a port for, as it would in an upgrade.
-    """
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    with listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        text = (DEPLOY / "nginx" / example).read_text()
-        assert "listen 80;" in text
-        assert HTTP_1_1 in text
-        text = text.replace("listen 80;", f"listen {address};")
-        text = text.replace(HTTP_1_1, f"proxy_http_version {http};")
-        for shown in ("127.0.0.1:8000", "unix:/run/mysite/http.sock"):
-            text = text.replace(f"server {shown} ", f"server {upstream} ")
-        (place / "mysite.conf").write_text(text)
-        user = "user root;" if os.geteuid() == 0 else ""
-        (place / "nginx.conf").write_text(MAIN.format(place=place, user=user))
-        command = [program, "-c", str(place / "nginx.conf"), "-p", str(place), "-e", "stderr"]
-        checked = subprocess.run(
-            [*command, "-t"], capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        assert checked.returncode == 0, checked.stderr
-        with (place / "nginx.log").open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, "NGINX": f"{listener.fileno()};"},
-                pass_fds=[listener.fileno()],
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            yield f"http://{address}"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
 
 Proxied = Callable[..., str]
 

@@ -102,6 +102,21 @@ def test_in_it_what_had_no_answer_has_no_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "word"),
+    [(1000, "WSDISCONNECT"), (None, "WSDISCONNECT"), (403, "WSREJECT"), (503, "WSREJECT")],
+)
+def test_in_it_a_websocket_has_a_line_of_its_own_when_it_is_over(status, word) -> None:
+    ended = local("%d/%b/%Y:%H:%M:%S")
+    over = record(kind="websocket", status=status)
+    assert daphne(over) == f'10.0.0.7:4711 - - [{ended}] "{word} /p" - -'
+    assert daphne_in_colour(over) == daphne(over)
+
+
+def test_in_other_formats_a_websocket_has_its_close_code() -> None:
+    assert made("%(kind)s %(s)s", kind="websocket", status=4001) == "websocket 4001"
+
+
+@pytest.mark.parametrize(
     ("status", "colour"), [(101, 0), (200, 32), (304, 36), (404, 33), (500, 31), (999, 0)]
 )
 def test_on_a_terminal_its_status_has_a_colour(status, colour) -> None:

@@ -96,6 +96,23 @@ def test_methods_that_clients_make_up_are_counted_as_one():
     assert len(scraped.requests.series) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (None, "none"),
+        (1000, "1000"),
+        (1006, "1006"),
+        (3000, "3000"),
+        (3999, "3000"),
+        (4999, "4000"),
+    ],
+)
+def test_a_close_code_that_is_anybodys_choice_counts_with_its_thousand(code, status):
+    scraped = Scraped(record(status=code, kind="websocket"))
+    labels = {"protocol": "1.1", "method": "GET", "status": status}
+    assert scraped("daphne_like_requests_total", **labels) == 1
+
+
 def test_one_without_an_answer_has_no_status_and_no_first_byte():
     scraped = Scraped(record(status=None, first_byte=None, outcome="disconnected"))
     labels = {"protocol": "1.1", "method": "GET", "status": "none"}

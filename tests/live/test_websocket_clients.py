@@ -1,0 +1,130 @@
+"""WebSockets with real clients: messages, pings, closes and refusals, as they see them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.conversations import (
+    LEFT,
+    SEEN,
+    Aiohttp,
+    SyncWebsockets,
+    Websockets,
+    converse,
+)
+from tests.live.serving import PATIENCE, Serving
+
+CHECKOUT = Path(__file__).parents[2]
+CLIENTS = Path(__file__).with_name("clients")
+PLAIN = "1005"
+"""What the application hears of a close without a code, which is how pages close."""
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def loop(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=["off", "on"], ids=["plain", "compressed"])
+def compression(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def server(loop: str, compression: str) -> Iterator[Serving]:
+    options = ("--loop", loop, "--ws-compression", compression, "--ping-interval", "0.2")
+    with Serving("sockets:app", *options, "--ws-origins", "same") as running:
+        yield running
+        assert running.stop() == 0
+    told = [line for line in running.stderr.lines[1:] if "too big" not in line]
+    assert all("Refused a WebSocket to 127.0.0.1" in line for line in told), told
+
+
+def base(server: Serving) -> str:
+    host, port = server.addresses[0]
+    return f"ws://{host}:{port}"
+
+
+def heard(server: Serving, name: str, count: int) -> list[str]:
+    """What the application has said of the ends of the last sockets of a client."""
+    prefix = f"{name} left: "
+    return [line.removeprefix(prefix) for line in server.stdout.wait_for(prefix, count)]
+
+
+MORE = {"pieces": "pieces", "served": "echo"}
+DIFFERENTLY: dict[Any, dict[str, Any]] = {
+    Websockets: MORE,
+    SyncWebsockets: MORE,
+    # It keeps no reason where it has closed first, and shows nothing of a refusal but its status.
+    Aiohttp: {
+        "closed by the client": [4002, None],
+        "closed plainly": [1000, None],
+        "/refuse": [403, None],
+        "/deny": [401, None],
+    },
+}
+
+
+@pytest.mark.parametrize("client", DIFFERENTLY)
+def test_a_client_in_python(server: Serving, compression: str, client: Any) -> None:
+    talking = converse(client, base(server), compressing=True)
+    seen = asyncio.run(asyncio.wait_for(talking, PATIENCE))
+    assert seen == SEEN | {"compressed": compression == "on"} | DIFFERENTLY[client]
+    assert heard(server, client.__name__.lower(), len(LEFT)) == LEFT
+
+
+@contextmanager
+def running(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program with all that it starts, until the block is left."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, text=True, start_new_session=True, **more
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+BY_PAGES = {"closed plainly": [1005, ""]}
+LEFT_BY_PAGES = ["1005" if end == "1000" else end for end in LEFT]
+
+
+def test_ws_of_node(server: Serving, compression: str, tool: Callable[[str], str]) -> None:
+    folder = CHECKOUT / "build" / "node"
+    assert folder.is_dir(), "`make tools` fills it"
+    command = [tool("node"), str(CLIENTS / "node.mjs"), base(server), str(folder)]
+    with running(command, stdout=subprocess.PIPE) as node:
+        seen = json.loads(node.communicate(timeout=PATIENCE)[0])
+    more = MORE | {"pong": "are you there?", "said": "ws"}
+    assert seen == SEEN | {"compressed": compression == "on"} | BY_PAGES | more
+    assert heard(server, "ws", len(LEFT) + 1) == [*LEFT_BY_PAGES, "1006 the client closed its side"]
+
+
+@pytest.mark.parametrize("loop", ["uvloop"], indirect=True)
+def test_a_page_in_chromium(
+    server: Serving, compression: str, tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    options += ["--no-first-run", "--disable-background-networking", "--disable-extensions"]
+    page = base(server).replace("ws:", "http:") + "/page"
+    command = [tool("chromium"), *options, f"--user-data-dir={tmp_path}", page]
+    with (tmp_path / "log").open("wb") as log, running(command, stdout=log, stderr=log):
+        [line] = server.stdout.wait_for("report ")
+    seen = json.loads(line.removeprefix("report "))
+    # A page is not told why its socket was refused.
+    refused = {"/refuse": [1006, ""], "/deny": [1006, ""]}
+    more = {"compressed": compression == "on", "from elsewhere": 1006}
+    assert seen == SEEN | BY_PAGES | refused | more
+    assert heard(server, "chromium", len(LEFT)) == LEFT_BY_PAGES
+    assert "its page is of http://127.0.0.1" in server.stderr.lines[-1]
