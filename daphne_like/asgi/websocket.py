@@ -124,10 +124,6 @@ class WebSocketExchange(SendSide):
 
     def _end_in_order(self, farewell: Farewell) -> None:
         """What came before may be answered first, if the application is not too slow."""
-        if self._client is ClientState.GONE:
-            self._disconnect = None
-            self._tell(farewell.code, farewell.reason)
-            return
         self._farewell = farewell
         if self._messages and self._state is AppState.OPEN:
             self._deadline.set(self._application.limits.websocket_close_timeout)
