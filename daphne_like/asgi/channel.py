@@ -80,7 +80,9 @@ class _Protocol(WebSocketServerProtocol):
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
     ) -> None:
         """The place where every broken rule ends up."""
-        self.reader.refused(code or 1002, (reasonUtf8 or b"").decode("utf-8", "replace"))
+        reason = (reasonUtf8 or b"").decode("utf-8", "replace")
+        # Of a limit Autobahn tells one that is not ours.
+        self.reader.refused(code or 1002, "too big" if code == 1009 else reason)
 
 
 class _Deflate(PerMessageDeflate):

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from daphne_like.asgi.scope import decoded_path, http_scope, lifespan_scope
+from daphne_like.asgi.scope import decoded_path, http_scope, lifespan_scope, websocket_scope
 from tests.unit.asgi.fakes import request
 
 NOTHING: frozenset[str] = frozenset()
@@ -83,6 +83,62 @@ def test_what_all_requests_share_cannot_be_changed(change):
     with pytest.raises(TypeError, match="cannot be changed"):
         change(options)
     assert options == copy.deepcopy(options) == {}
+
+
+def test_a_websockets_scope_has_every_key_of_the_specification_and_no_other():
+    headers = [(b"host", b"x"), (b"a", b"1"), (b"sec-websocket-protocol", b"chat, superchat")]
+    asked = request("GET", b"/a%20b?q=1", headers=headers, upgrade="websocket")
+    assert websocket_scope(asked, "", None) == {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": "/a b",
+        "raw_path": b"/a%20b",
+        "query_string": b"q=1",
+        "root_path": "",
+        "headers": headers,
+        "client": ("192.0.2.1", 50000),
+        "server": ("192.0.2.2", 80),
+        "subprotocols": ["chat", "superchat"],
+        "extensions": {"websocket.http.response": {}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "of_the_socket"), [("http", "ws"), ("https", "wss"), ("ws", "ws"), ("wss", "wss")]
+)
+def test_a_websocket_has_a_scheme_of_its_own(scheme, of_the_socket):
+    assert websocket_scope(request(scheme=scheme), "", None)["scheme"] == of_the_socket
+
+
+@pytest.mark.parametrize(
+    ("fields", "subprotocols"),
+    [
+        ([], []),
+        ([b"chat"], ["chat"]),
+        ([b"b ,a,\tc"], ["b", "a", "c"]),
+        ([b"two", b"one,, three"], ["two", "one", "three"]),
+    ],
+)
+def test_its_subprotocols_are_all_that_the_client_offers_in_its_order(fields, subprotocols):
+    asked = request(headers=[(b"sec-websocket-protocol", field) for field in fields])
+    assert websocket_scope(asked, "", None)["subprotocols"] == subprotocols
+
+
+@pytest.mark.parametrize(("of_the_request", "root_path"), [(None, "/ours"), ("/its", "/its")])
+def test_its_root_path_and_its_state_are_those_of_any_request(of_the_request, root_path):
+    shared = {"pool": []}
+    first, second = [
+        websocket_scope(request(root_path=of_the_request), "/ours", shared) for _ in range(2)
+    ]
+    assert first["root_path"] == root_path
+    first["state"]["mine"] = 1
+    first["state"]["pool"].append("connection")
+    first["extensions"]["mine"] = {}
+    assert second["state"] == {"pool": ["connection"]}
+    assert "mine" not in second["extensions"]
+    assert "state" not in websocket_scope(request(), "", None)
 
 
 @pytest.mark.parametrize(
