@@ -306,11 +306,7 @@ class FrameReader:
         return self._channel
 
     def assembled(self, payload: bytes, *, binary: bool) -> None:
-        """Autobahn has put a message together."""
-        most = self._limits.websocket_max_message_size
-        if 0 < most < len(payload):
-            self._break(TOO_BIG, "too big")
-            return
+        """Autobahn has put a message together; it is within its limit."""
         self._size = self._fragments = 0
         if binary:
             self._heard.binary_received(payload)

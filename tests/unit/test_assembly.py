@@ -15,6 +15,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from daphne_like.assembly import (
     LoopClock,
     admin_endpoint,
+    asgi,
     default_fields,
     describe,
     listening_on,
@@ -263,3 +264,105 @@ def test_a_process_that_has_served_enough_is_told_so(house):
     for _ in range(9):
         open(request(), FakeStream())
     assert told == [4], "before the fifth is served"
+
+
+# --- WebSockets ------------------------------------------------------------------------------
+
+OPENING = (
+    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+OFFER = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+
+
+async def chatting(scope, receive, send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] == "websocket.receive":
+        pass
+
+
+async def open_socket(at: House, *fields: bytes) -> bytes:
+    """What a client gets that opens a WebSocket."""
+    wire = at.connect(OPENING + b"".join(fields) + b"\r\n")
+    await asyncio.sleep(0.1)
+    return bytes(wire.received)
+
+
+@pytest.mark.parametrize(
+    ("options", "agreed"),
+    [
+        ({}, None),
+        ({"ws_compression": "off", "ws_compression_window_bits": 9}, None),
+        (
+            {"ws_compression": "on"},
+            b"server_max_window_bits=12; client_max_window_bits=12",
+        ),
+        (
+            {"ws_compression": "on", "ws_compression_window_bits": 9},
+            b"server_max_window_bits=9; client_max_window_bits=9",
+        ),
+        (
+            {
+                "ws_compression": "on",
+                "ws_compression_window_bits": 15,
+                "ws_compression_no_takeover": True,
+            },
+            b"server_no_context_takeover; client_no_context_takeover",
+        ),
+    ],
+)
+def test_messages_are_compressed_where_it_is_asked_for(house, options, agreed):
+    received = serving(house(chatting, **options), lambda at: open_socket(at, OFFER))
+    assert received.startswith(b"HTTP/1.1 101 ")
+    if agreed is None:
+        assert b"permessage-deflate" not in received
+    else:
+        assert b"sec-websocket-extensions: permessage-deflate; %b\r\n" % agreed in received
+
+
+def test_what_compression_may_use_is_the_operators(house):
+    names = "window_bits", "memory_level"
+    given = {f"ws_compression_{name}": number for name, number in zip(names, (10, 3), strict=True)}
+    at = house(ws_compression="on", websocket_compression_size=77, **given)
+    made = run(made_of(at))
+    assert made.compression == (10, True, 3, 77)
+    assert run(made_of(house())).compression is None
+
+
+async def made_of(at: House) -> Any:
+    return asgi(at.config, chatting, asyncio.get_running_loop())
+
+
+@pytest.mark.parametrize(("options", "code"), [({}, 1012), ({"ws_close_code": 1001}, 1001)])
+def test_sockets_are_closed_with_the_code_when_the_server_stops(house, options, code):
+    async def main() -> bytes:
+        at = house(chatting, websocket_close_timeout=1.0, **options)
+        at.service.startService()
+        await asyncio.sleep(5)
+        wire = at.connect(OPENING + b"\r\n")
+        await asyncio.sleep(0.1)
+        wire.received.clear()
+        await at.stopped()
+        return bytes(wire.received)
+
+    assert run(main())[2:4] == code.to_bytes(2, "big")
+
+
+def test_only_pages_that_may_open_sockets(house, caplog):
+    async def main(at: House) -> list[bytes]:
+        origins = b"https://a.example", b"https://evil.example"
+        return [(await open_socket(at, b"Origin: %b\r\n" % origin))[9:12] for origin in origins]
+
+    assert serving(house(chatting, ws_origins=("https://a.example",)), main) == [b"101", b"403"]
+    assert [message.partition(" to ")[0] for message in caplog.messages] == ["Refused a WebSocket"]
+    assert serving(house(chatting), main) == [b"101", b"101"]
+
+
+def test_one_client_has_so_many_sockets_and_no_more(house, caplog):
+    async def main(at: House) -> list[bytes]:
+        return [(await open_socket(at))[9:12] for _ in range(3)]
+
+    assert serving(house(chatting, websockets_per_client=2), main) == [b"101", b"101", b"429"]
+    assert caplog.messages[:1] == ["Answered 429 to 1 WebSockets of clients that have 2 already"]
+    assert serving(house(chatting), main) == [b"101"] * 3

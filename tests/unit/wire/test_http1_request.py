@@ -21,6 +21,9 @@ SERVER = ("192.0.2.2", 80)
 HEAD = b"GET /a?b HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 UPGRADE = b"Connection: upgrade\r\nUpgrade: h2c\r\n"
+KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+VERSION = b"Sec-WebSocket-Version: 13"
+ASKING = b"Connection: keep-alive, Upgrade", b"Upgrade: WebSocket"
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.ascii_letters + string.digits).encode())
 
 
@@ -347,3 +350,49 @@ class TestChunkedBodies:
         for _ in range(100):
             reading.chunked(b"00000001\r\nx\r\n")
         assert reading.take_pieces() == b"x" * 100
+
+
+class TestWebSockets:
+    def test_a_handshake_is_a_request_that_asks_for_one(self) -> None:
+        got = request(*ASKING, VERSION, KEY, line=b"GET /chat?room=1 HTTP/1.1")
+        assert (got.upgrade, got.method) == ("websocket", "GET")
+        assert (got.raw_path, got.query) == (b"/chat", b"room=1")
+
+    def test_what_follows_it_is_left_for_the_tunnel(self) -> None:
+        head = b"\r\n".join([HEAD[:-4], *ASKING, VERSION, KEY, b"", b""])
+        reading = reader()
+        assert reading.take_head(head + b"\x81\x80") == (head, b"\x81\x80")
+        for _ in range(2):
+            assert reading.request(head).upgrade == reading.framing.upgrade == "websocket"
+            assert reading.again(head) is None, "it is judged each time"
+
+    @pytest.mark.parametrize(
+        ("line", "fields"),
+        [
+            (b"POST / HTTP/1.1", ()),
+            (b"OPTIONS * HTTP/1.1", ()),
+            (b"GET / HTTP/1.1", (b"Content-Length: 3",)),
+            (b"GET / HTTP/1.1", (b"Transfer-Encoding: chunked",)),
+            (b"GET / HTTP/1.0", ()),
+        ],
+    )
+    def test_another_method_a_body_or_an_older_version_makes_it_a_plain_request(
+        self, line: bytes, fields: tuple[bytes, ...]
+    ) -> None:
+        head = b"\r\n".join([line, b"Host: a", *ASKING, *fields, b"", b""])
+        reading = reader()
+        assert reading.request(head).upgrade is None
+        assert reading.framing.upgrade is None
+
+    @pytest.mark.parametrize(
+        ("fields", "status"),
+        [([KEY], 426), ([KEY, b"Sec-WebSocket-Version: 8"], 426), ([KEY, VERSION, VERSION], 400),
+         ([VERSION], 400), ([VERSION, b"Sec-WebSocket-Key: short"], 400),
+         ([VERSION, KEY, b"Sec-WebSocket-Protocol: a b"], 400),
+         ([VERSION, KEY, b"Sec-WebSocket-Extensions: ;"], 400)],
+    )  # fmt: skip
+    def test_a_handshake_that_is_wrong_is_refused(self, fields: list[bytes], status: int) -> None:
+        with pytest.raises(RemoteFault) as caught:
+            request(*ASKING, *fields)
+        told = [(b"sec-websocket-version", b"13")] if status == 426 else []
+        assert (caught.value.status, list(caught.value.fields)) == (status, told)
