@@ -228,6 +228,10 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         lambda at: [((), len(at.application.live))],
     ),
     (
+        Metric("daphne_like_websockets", GAUGE, "Those of them that are WebSockets."),
+        lambda at: [((), sum(each.request.upgrade is not None for each in at.application.live))],
+    ),
+    (
         Metric(
             "daphne_like_event_loop_lag_seconds",
             GAUGE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autobahn.exception import PayloadCorruptError
+from autobahn.exception import PayloadCorruptError, PayloadExceededError
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflate
 from autobahn.websocket.protocol import WebSocketServerFactory
@@ -80,7 +80,9 @@ class _Protocol(WebSocketServerProtocol):
         self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
     ) -> None:
         """The place where every broken rule ends up."""
-        self.reader.refused(code or 1002, (reasonUtf8 or b"").decode("utf-8", "replace"))
+        reason = (reasonUtf8 or b"").decode("utf-8", "replace")
+        # Of a limit Autobahn tells one that is not ours.
+        self.reader.refused(code or 1002, "too big" if code == 1009 else reason)
 
 
 class _Deflate(PerMessageDeflate):
@@ -92,6 +94,7 @@ class _Deflate(PerMessageDeflate):
 
     _compressor: Any
     _decompressor: Any
+    _decompress_message_size: int
 
     def __init__(self, deflate: Deflate, most: int) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
@@ -112,6 +115,8 @@ class _Deflate(PerMessageDeflate):
         )
         if len(self._decompressor.unused_data) > 1:
             raise PayloadCorruptError("there is more behind the end of the stream")
+        if self._decompress_message_size == self.max_message_size:
+            raise PayloadExceededError("the message is too big")
         return inflated
 
     def end_decompress_message(self) -> None:

@@ -27,7 +27,7 @@ from daphne_like.asgi.frames import (
     TOO_BIG,
     Header,
     header_of,
-    is_minimal,
+    is_well_spelt,
     may_be_sent,
 )
 from daphne_like.asgi.masks import apply_mask
@@ -94,6 +94,7 @@ class FrameReader:
         "_size",
         "_slow",
         "_texts",
+        "_yielding",
         "clear",
         "stalled",
     )
@@ -110,14 +111,15 @@ class FrameReader:
         self._texts: list[str] = []
         self._decoder: Any = None
         self._size = self._fragments = 0
-        self._slow = self._fragmented = self._packed = self._over = self.stalled = False
+        self._slow = self._fragmented = self._packed = self._over = False
+        self._yielding = self.stalled = False
         self.clear = True
 
     def feed(self, data: bytes) -> int:
         """Read `data`, behind what is not read yet; tell how many bytes have been read."""
         if self._buffer:
             self._buffer += data
-            return self.read()
+            return 0 if self._yielding else self.read()
         return self._read(data)
 
     def stall(self) -> None:
@@ -128,10 +130,11 @@ class FrameReader:
     def resume(self) -> int:
         """Read what has come meanwhile; tell how many bytes have been read."""
         self.stalled = False
-        return self.read()
+        return 0 if self._yielding else self.read()
 
     def read(self) -> int:
         """Read what there is, a turn's worth; tell how many bytes have been read."""
+        self._yielding = False
         if self.stalled:
             return 0
         data = bytes(self._buffer)
@@ -147,6 +150,7 @@ class FrameReader:
         at, end, frames = 0, len(data), 0
         while at < end and not (self.stalled or self._over):
             if frames == _A_TURN:
+                self._yielding = True
                 self._heard.more_to_read()
                 break
             frames += 1
@@ -181,7 +185,7 @@ class FrameReader:
             self._break(TOO_BIG, "too big")
             return at
         self._left = header.length
-        if header.first in PLAIN and not self._fragmented and is_minimal(header, at):
+        if header.first in PLAIN and not self._fragmented and is_well_spelt(header, at):
             self._mask = data[header.start - 4 : header.start]
             self._begin_plain(header)
         else:

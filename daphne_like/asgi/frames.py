@@ -103,7 +103,7 @@ def header_of(data: bytes, at: int) -> Header | None:
     return Header(data[at], start, length)
 
 
-def is_minimal(header: Header, at: int) -> bool:
-    """Whether the length is spelt as briefly as can be: it MUST be (section 5.2)."""
-    spent = header.start - at
-    return spent == (6 if header.length < 126 else 8 if header.length < 65536 else 14)
+def is_well_spelt(header: Header, at: int) -> bool:
+    """Whether the length is spelt as briefly as can be, and is below 2**63 (section 5.2)."""
+    spent, length = header.start - at, header.length
+    return spent == (6 if length < 126 else 8 if length < 65536 else 14) and length < 1 << 63

@@ -1,9 +1,9 @@
 """The other opinion: what Autobahn by itself makes of the frames that a client sends.
 
-It gets every byte, from the handshake on. Of its limits only the one of
-frames is used: it counts a compressed message by what it has on the wire, and a message of
-fragments as soon as its next one begins. Ours are counted here, in its hooks. Where a client ends
-its compressed stream it would read nothing ever after; that is mended here too.
+It gets every byte, from the handshake on. In two points it is helped, in its hooks: it would
+count a compressed message by the size that it has on the wire too, and where a client ends its
+compressed stream it would read nothing ever after. How many fragments a message has it does not
+count; no stream here has as many as there is a limit of.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ _HEAD = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
 )
-_A_FRAGMENT = 64
-"""What a fragment counts as at least, in the limit of its message."""
 
 
 class _Transport:
@@ -70,8 +68,7 @@ class Reader(WebSocketServerProtocol):
         super().__init__()
         self.events: list[Event] = []
         self._most = limits.websocket_max_message_size
-        self._sizes: list[int] = []
-        self._inflated = 0
+        self._size = 0
         self._over = False
         self.factory = WebSocketServerFactory()
         self.factory.setProtocolOptions(
@@ -121,38 +118,35 @@ class Reader(WebSocketServerProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._isMessageCompressed and self._perMessageCompress._decompressor.eof:
             self._perMessageCompress._decompressor = None
-        if 0 < self._most < len(payload):
-            self.broken(1009)
-        else:
-            self._tell("binary" if isBinary else "text", payload)
+        self._tell("binary" if isBinary else "text", payload)
 
     def onPing(self, payload: bytes) -> None:
         self._tell("ping", payload)
 
     def onMessageBegin(self, isBinary: bool) -> None:
         super().onMessageBegin(isBinary)
-        self._sizes, self._inflated = [], 0
+        self._size = 0
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Count a frame before any of it is read; what is compressed has no size yet."""
         super().onMessageFrameBegin(length)
-        size = 0 if self._isMessageCompressed else length
-        if self.current_frame.fin and not self._sizes:
-            most = self._most
-        else:
-            self._sizes.append(max(size, _A_FRAGMENT))
-            size, most = sum(self._sizes), self._most and self._most + _A_FRAGMENT
-        if 0 < most < size:
+        if not self._isMessageCompressed:
+            self._count(length)
+        # Its own look at the limit of frames is left out where the frame breaks a rule too.
+        if 0 < self.maxFramePayloadSize < length:
             self.broken(1009)
 
     def onMessageFrameData(self, payload: bytes) -> None:
         super().onMessageFrameData(payload)
         if self._isMessageCompressed:
-            self._inflated += len(payload)
-            if 0 < self._most < self._inflated:
-                self.broken(1009)
+            self._count(len(payload))
             if len(self._perMessageCompress._decompressor.unused_data) > 1:
                 self.broken(1007)
+
+    def _count(self, size: int) -> None:
+        """Count a frame before any of it is read, or of a compressed one what was inflated."""
+        self._size += size
+        if 0 < self._most < self._size:
+            self.broken(1009)
 
     def onFrameEnd(self) -> bool | None:
         """What follows a frame that breaks a rule has no meaning, though Autobahn goes on."""

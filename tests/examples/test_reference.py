@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from daphne_like.asgi.scope import http_scope, lifespan_scope
+from daphne_like.asgi import websocket, websocket_send
+from daphne_like.asgi.frames import CODES, NO_CODE, may_be_sent
+from daphne_like.asgi.scope import http_scope, lifespan_scope, websocket_scope
+from daphne_like.config import Config
 from daphne_like.exchange import Request
 from daphne_like.options import OPTIONS
 from daphne_like.wire.http1_response import ResponseSide
@@ -28,6 +31,36 @@ def test_the_page_shows_the_versions_and_extensions_that_there_are() -> None:
     assert shown["`asgi`"] == f"`{asgi}`"
     assert shown["`extensions`"].startswith(f"`{scope['extensions']!r}`")
     assert repr(lifespan_scope({})).replace("'", '"') in section(ASGI, "Lifespan")
+
+
+def test_the_scope_of_a_websocket_has_the_keys_and_values_that_the_page_lists() -> None:
+    scope = websocket_scope(REQUEST, "", {})
+    shown = dict(rows(section(ASGI, "The WebSocket scope")))
+    assert [key.strip("`") for key in shown] == list(scope)
+    for key in ("asgi", "type", "extensions"):
+        said = repr(scope[key]).replace("'", '"')
+        assert shown[f"`{key}`"] == f"`{said}`"
+    assert f'"{scope["scheme"]}"' in shown["`scheme`"]
+
+
+def test_the_page_lists_every_message_that_an_open_or_closed_door_takes() -> None:
+    listed = [
+        row[0].strip("`") for row in rows(section(ASGI, "WebSocket messages from the application"))
+    ]
+    taken = {kind for steps in websocket_send._STEPS.values() for kind in steps}
+    assert set(filter(lambda name: "." in name, listed)) == taken | websocket_send._DENIAL
+
+
+def test_the_page_lists_the_codes_that_the_server_sends_and_tells() -> None:
+    codes = {int(row[0]) for row in rows(section(ASGI, "Close codes"))}
+    ours = {websocket.NORMAL, websocket.GOING_AWAY, websocket.ABNORMAL, websocket.FAILED}
+    assert codes >= ours | {NO_CODE, Config().ws_close_code}
+    assert codes - CODES == {NO_CODE, websocket.ABNORMAL}
+    assert {code for code in range(1000, 5000) if may_be_sent(code)} == {
+        *range(1000, 1004),
+        *range(1007, 1014),
+        *range(3000, 5000),
+    }
 
 
 def test_every_status_of_a_refusal_is_on_the_page_and_no_other() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.live.raw_websocket import CLOSE, LAST, TEXT, frame, handshake
 from tests.live.serving import Output, Serving, is_open, wait_until
 from tests.live.test_stopping import read_until
 from tests.live.tools import Curl
@@ -80,6 +81,30 @@ def test_prometheus_can_read_what_there_was(loop: str, curl: Curl) -> None:
         assert 'daphne_like_refusals_total{status="400"' in text
         assert value(text, "process_resident_memory_bytes") > 1_000_000
         assert f'loop="{loop}"' in text
+
+
+@LOOPS
+def test_websockets_are_told_apart(loop: str, curl: Curl) -> None:
+    options = ("--loop", loop, *ADMIN, "--access-log-format", "%(kind)s %(s)s %(bytes_in)s")
+    with Serving("sockets:app", *options) as server, server.connect() as client:
+        pages = admin(server)
+        client.sendall(handshake("/echo?name=value") + frame(LAST | TEXT, b"hello"))
+        read_until(client, b"hello")
+        [shown] = json.loads(curl(f"{pages}/connections")[1])["connections"]
+        assert (shown["requests"], shown["state"]) == (1, "request")
+        [current] = shown["current"]
+        assert (current["target"], current["state"]) == ("/echo?name=value", "open")
+        _, text = curl(f"{pages}/metrics")
+        assert value(text, "daphne_like_websockets") == 1
+        client.sendall(frame(LAST | CLOSE, (4321).to_bytes(2, "big")))
+        assert server.stdout.wait_for("websocket 4321 5")
+        _, text = curl(f"{pages}/metrics")
+        assert value(text, "daphne_like_websockets") == 0
+        labels = {"protocol": "1.1", "method": "GET", "status": "4000"}
+        assert value(text, "daphne_like_requests_total", **labels) == 1
+        for direction in ("request", "response"):
+            name = f"daphne_like_{direction}_body_bytes_total"
+            assert value(text, name, kind="websocket") == 5
 
 
 def test_one_that_starts_lives_and_is_not_ready(curl: Curl) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.raw_websocket import CLOSE, LAST, frame, handshake
 from tests.live.serving import PATIENCE, Serving, failure, wait_until
 
 BIN = Path(sys.executable).parent
@@ -49,6 +50,17 @@ def test_a_client_that_leaves_first_has_a_line_in_every_format_but_daphnes(
         assert server.stop() == 0
     assert sorted(server.stdout.lines, reverse=True)[: len(lines)] == lines
     assert len(server.stdout.lines) == max(1, len(lines))
+
+
+def test_a_websocket_has_daphnes_line_when_it_is_over() -> None:
+    with Serving("sockets:app") as server:
+        for path in ("/refuse", "/leave"):
+            with server.connect() as client:
+                client.sendall(handshake(f"{path}?secret") + frame(LAST | CLOSE))
+                peer = "{}:{}".format(*client.getsockname())
+                word = {"/refuse": "WSREJECT", "/leave": "WSDISCONNECT"}[path]
+                [line] = server.stdout.wait_for(f'"{word} {path}" - -')
+                assert line.startswith(f"{peer} - - [")
 
 
 @pytest.mark.parametrize("trusted", [True, False])

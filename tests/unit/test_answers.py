@@ -29,6 +29,13 @@ def test_head_gets_no_body():
     assert (stream.head.status, stream.head.bodiless, stream.body) == (200, True, b"")
 
 
+@pytest.mark.parametrize(("upgrade", "closes"), [(None, False), ("websocket", True)])
+def test_where_an_upgrade_was_asked_for_it_is_the_last_one(upgrade, closes):
+    stream = FakeStream()
+    answer(request(upgrade=upgrade), stream, 403, b"no\n")
+    assert stream.head.close is closes
+
+
 @pytest.mark.parametrize(
     "told",
     [

@@ -29,6 +29,15 @@ def test_what_a_proxy_says_is_a_list_of_words() -> None:
     assert facts(Config(forwarded_fields="For, proto ,HOST,")) == ("for", "proto", "host", "")
 
 
+def test_websockets_are_as_daphnes_unless_asked_for_otherwise() -> None:
+    config = Config()
+    assert config.ws_origins == (), "all pages may"
+    assert config.ws_compression == "off"
+    assert not config.ws_compression_no_takeover
+    assert (config.ws_compression_window_bits, config.ws_compression_memory_level) == (12, 5)
+    assert config.ws_close_code == 1012
+
+
 def test_a_header_is_a_name_and_a_value() -> None:
     assert header("X-Frame-Options: DENY") == (b"x-frame-options", b"DENY")
     assert header("x:") == (b"x", b"")

@@ -29,7 +29,7 @@ class Scraped:
 
     def __init__(self, *records: Record, watchdog: Watchdog | None = None) -> None:
         self.shared = Shared(RecordingOpen(), Clock(), Limits(), DefaultFields())
-        self.live: set[Any] = set()
+        self.live: list[Any] = []
         self.requests = Requests()
         self.watchdog = watchdog
         for each in records:
@@ -168,10 +168,12 @@ def test_what_is_open_and_what_runs_is_counted_when_it_is_asked_for():
     assert scraped("daphne_like_connections") == 0
     scraped.shared.connections.add(object())
     scraped.shared.accepted = 5
-    scraped.live |= {1, 2}
+    kinds = None, None, "websocket"
+    scraped.live = [SimpleNamespace(request=request(upgrade=kind)) for kind in kinds]
     assert scraped("daphne_like_connections") == 1
     assert scraped("daphne_like_connections_accepted_total") == 5
-    assert scraped("daphne_like_applications_running") == 2
+    assert scraped("daphne_like_applications_running") == 3
+    assert scraped("daphne_like_websockets") == 1
 
 
 def test_the_watchdogs_figures_are_there_with_a_watchdog_alone():

@@ -55,6 +55,7 @@ UVICORNS = {
     "--ws-ping-interval": "ping_interval",
     "--ws-ping-timeout": "ping_timeout",
     "--ws-max-size": "websocket_max_message_size",
+    "--ws-close-timeout": "websocket_close_timeout",
 }
 
 
@@ -256,6 +257,51 @@ def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
 def test_what_is_said_of_proxies_has_to_fit_together(values, said) -> None:
     with pytest.raises(ConfigError, match=said):
         configure({"demo": True, **values})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["example.org", "*", "*://example.org", "https://", "https://*", "https://*example.org",
+     "https://a.*.org", "https://*.*.org", "https://example.org/", "https://example.org/chat",
+     "https://u@example.org", "https://a b", "https://a?b", "https://a#b", "same, null", "//a",
+     "https:/a", "https//a"],
+)  # fmt: skip
+def test_an_origin_is_written_as_browsers_send_it(origin) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        configure({"demo": True, "ws_origins": ("same", origin)})
+    assert str(refusal.value) == (
+        f"--ws-origins {origin!r}: write it as https://example.org, or same."
+    )
+
+
+def test_these_are() -> None:
+    good = ("same", "null", "https://example.org", "HTTP://Example.org:8000", "https://[::1]:8000",
+            "https://*.example.org", "chrome-extension://abcdef", "SAME")  # fmt: skip
+    assert configure({"demo": True, "ws_origins": good}).ws_origins == good
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"ws_compression_window_bits": 8}, "--ws-compression-window-bits 8 is not between 9 and"),
+        ({"ws_compression_window_bits": 16}, "--ws-compression-window-bits 16 is .* 9 and 15"),
+        ({"ws_compression_memory_level": 0}, "--ws-compression-memory-level 0 is .* 1 and 9"),
+        ({"ws_compression_memory_level": 10}, "--ws-compression-memory-level 10 is not between"),
+        ({"ws_close_code": 1000}, "--ws-close-code 1000 is none of 1001 and 1012"),
+        ({"websocket_drain_time": -1.0}, "--websocket-drain-time -1.0 is negative"),
+        ({"websockets_per_client": -1}, "--websockets-per-client -1 is negative"),
+    ],
+)
+def test_what_is_said_of_websockets_has_its_bounds(values, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        configure({"demo": True, **values})
+
+
+@pytest.mark.parametrize(("bits", "level", "code"), [(9, 1, 1001), (15, 9, 1012)])
+def test_and_they_are_within(bits, level, code) -> None:
+    values = {"ws_compression_window_bits": bits, "ws_compression_memory_level": level}
+    config = configure({"demo": True, "ws_close_code": code, **values})
+    assert (config.ws_compression_window_bits, config.ws_close_code) == (bits, code)
 
 
 @pytest.mark.parametrize("verbosity", [-2, 3])

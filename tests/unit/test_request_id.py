@@ -172,6 +172,18 @@ def test_a_head_that_may_be_that_of_others_stays_as_it_is() -> None:
     assert [getattr(sent, fact) for fact in facts] == [getattr(head, fact) for fact in facts]
 
 
+def test_a_tunnels_head_has_it_too() -> None:
+    door = Door()
+    stream = door.ask([]).stream
+    head = ResponseHead(101, [(b"X-Request-ID", b"theirs"), (b"a", b"b")])
+    stream.open_tunnel(head)
+    stream.send_body(b"frames")
+    sent = door.outside.head
+    assert (sent.status, sent.fields) == (101, [(b"a", b"b"), (NAME, b"1")])
+    assert (door.outside.tunnel, door.outside.body) == (True, b"frames")
+    assert len(head.fields) == 2
+
+
 def test_everything_else_goes_through() -> None:
     door = Door("an extension")
     stream = door.ask([]).stream

@@ -9,13 +9,19 @@ from urllib.parse import parse_qsl
 
 STEP = 32 * 1024 * 1024
 PAUSE = 0.02
-OURS = ("HTTPExchange", "HTTP1Connection", "NativeTransport", "Task", "Deadline")
+OURS = (
+    *("HTTPExchange", "HTTP1Connection", "NativeTransport", "Task", "Deadline"),
+    *("WebSocketExchange", "FrameReader", "TimerHandle"),
+)
 written = 0
 
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise ValueError("no lifespan")
+    if scope["type"] == "websocket":
+        await (refuse if scope["path"] == "/refuse" else echo)(receive, send)
+        return
     query = dict(parse_qsl(scope["query_string"].decode()))
     await PATHS[scope["path"]](receive, send, **query)
 
@@ -23,6 +29,17 @@ async def app(scope, receive, send):
 async def respond(send, data):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": data})
+
+
+async def refuse(receive, send):
+    await send({"type": "websocket.close"})
+
+
+async def echo(receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
 
 
 async def pid(receive, send):
@@ -47,8 +64,9 @@ async def facts(receive, send):
     objects = gc.get_objects()
     kinds = Counter(type(found).__name__ for found in objects)
     ours = {name: kinds[name] for name in OURS}
-    tasks = len(asyncio.all_tasks())
-    await respond(send, json.dumps({"objects": len(objects), "tasks": tasks} | ours).encode())
+    [application] = [found for found in objects if type(found).__name__ == "Application"]
+    more = {"tasks": len(asyncio.all_tasks()), "sockets": len(application.sockets)}
+    await respond(send, json.dumps({"objects": len(objects)} | more | ours).encode())
 
 
 async def upload(receive, send, *, pause="0"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,6 +103,10 @@ async def hello(scope, receive, send):
     await send_text(send, "hello")
 
 
+async def pid(scope, receive, send):
+    await send_text(send, str(os.getpid()))
+
+
 async def page(scope, receive, send):
     """The browser's page."""
     await send_file(send, "browser.html", b"text/html; charset=utf-8")
@@ -135,6 +140,7 @@ PATHS = {
     ("websocket", "/flood"): flood,
     ("websocket", "/sleep"): sleep,
     ("http", "/"): hello,
+    ("http", "/pid"): pid,
     ("http", "/page"): page,
     ("http", "/conversation.mjs"): conversation,
     ("http", "/report"): report,

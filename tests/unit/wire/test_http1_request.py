@@ -204,11 +204,6 @@ class TestHeads:
         got = request(b"A: \t x y \t", b"B:\t", b"C: z\t")
         assert got.headers[1:] == [(b"a", b"x y"), (b"b", b""), (b"c", b"z")]
 
-    def test_a_websocket_is_named(self) -> None:
-        handshake = b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: " + b"A" * 22 + b"=="
-        fields = b"Connection: Upgrade", b"Upgrade: WebSocket", *handshake
-        assert request(*fields).upgrade == "websocket"
-
     def test_parser_and_fields_must_agree_on_the_framing(self) -> None:
         class NeverComplete:
             def feed_data(self, data: bytes) -> None:
