@@ -160,7 +160,7 @@ TOLD = {
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_500_websockets_that_misbehave_end_by_their_limits_while_others_are_served(loop):
     lines = ("--access-log-format", "%(q)s %(s)s %(outcome)s")
-    with Serving("sockets:app", "--loop", loop, *LIMITS, *lines) as server:
+    with Serving("sockets:app", "--loop", loop, "--watchdog", "0", *LIMITS, *lines) as server:
         port = server.addresses[0][1]
         seen, served = asyncio.run(asyncio.wait_for(_crowd(port), 3 * PATIENCE))
         assert server.get().body == b"hello"

@@ -20,7 +20,7 @@ MESSAGE = frame(LAST | TEXT, b"hello")
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def server(request: pytest.FixtureRequest) -> Iterator[Serving]:
-    options = ("--loop", request.param, "--no-access-log")
+    options = ("--loop", request.param, "--no-access-log", "--watchdog", "0")
     with Serving("leaking:app", *options, command=PLAINLY) as running:
         yield running
 
