@@ -149,6 +149,8 @@ def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop)
 def _compression(config: Config) -> Compression | None:
     if config.ws_compression == "off":
         return None
+    import daphne_like.asgi.channel  # noqa: F401 - else with the first message, while all wait
+
     return Compression(
         config.ws_compression_window_bits,
         not config.ws_compression_no_takeover,
