@@ -149,7 +149,7 @@ def test_consumers_leave_their_groups_however_they_end(socket, server, client):
         lambda guest: guest.send("close"),
     ]
     for end in ends:
-        with socket("/echo") as guest, socket("/echo") as other:
+        with socket("/together") as guest, socket("/together") as other:
             eventually(lambda: members() == 2)
             guest.send("everybody")
             assert guest.recv(timeout=PATIENCE) == other.recv(timeout=PATIENCE) == "to everybody"
