@@ -19,8 +19,6 @@ settings.configure(
 
 
 class Echo(AsyncWebsocketConsumer):
-    groups = ("everybody",)
-
     async def connect(self):
         offered = self.scope["subprotocols"]
         chosen = "chat" if "chat" in offered else None
@@ -44,6 +42,12 @@ class Echo(AsyncWebsocketConsumer):
         await sync_to_async(len)("")  # as who asks the database
         await self.send("one last word")
         print(f"left with {code}", flush=True)  # noqa: T201 - the test reads it
+
+
+class Together(Echo):
+    """In a group; one that raised would stay in it, since Channels does not tell it of its end."""
+
+    groups = ("everybody",)
 
 
 class Threaded(WebsocketConsumer):
@@ -74,6 +78,7 @@ async def groups(request):
 urlpatterns = [path("groups", groups)]
 sockets = [
     path("echo", Echo.as_asgi()),
+    path("together", Together.as_asgi()),
     path("threaded", Threaded.as_asgi()),
     path("refuse", Refuse.as_asgi()),
     path("fail", Fail.as_asgi()),
