@@ -125,6 +125,7 @@ class WebSocketExchange(SendSide):
     def _end_in_order(self, farewell: Farewell) -> None:
         """What came before may be answered first, if the application is not too slow."""
         if self._client is ClientState.GONE:
+            # It had left when its last words were read: nobody has been told of it yet.
             self._disconnect = None
             self._tell(farewell.code, farewell.reason)
             return
@@ -135,6 +136,7 @@ class WebSocketExchange(SendSide):
             self._part()
 
     def _part(self) -> None:
+        """Every message was taken, or the time for it is over: the farewell takes effect."""
         farewell, self._farewell = self._farewell, None
         assert farewell is not None
         code, reason, is_broken = farewell
@@ -182,11 +184,6 @@ class WebSocketExchange(SendSide):
 
     def _end(self, code: int | None, reason: str) -> None:
         """Both sides have closed: the connection ends, by us (RFC 6455, section 7.1.1)."""
-        if self._client is ClientState.GONE:
-            # It had left when its last words were read: nobody has been told of it yet.
-            self._disconnect = None
-            self._tell(code, reason)
-            return
         self._lost(code, reason)
         self._stream.end()
 

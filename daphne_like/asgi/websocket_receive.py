@@ -217,10 +217,6 @@ class ReceiveSide:
         self._told = asyncio.current_task()
         return disconnect.copy()
 
-    def _part(self) -> None:
-        """Every message was taken: the client's farewell takes effect."""
-        raise NotImplementedError
-
     def _tell(self, code: int | None, reason: str) -> None:
         """There will be no more messages: this is what the application hears last."""
         if self._disconnect is None:
@@ -233,3 +229,7 @@ class ReceiveSide:
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
             reader.set_result(None)
+
+    if TYPE_CHECKING:  # What the exchange does.
+
+        def _part(self) -> None: ...

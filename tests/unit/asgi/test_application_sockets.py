@@ -23,7 +23,10 @@ from tests.unit.asgi.sockets import (
 
 def test_a_request_opens_the_exchange_that_it_asks_for():
     async def main():
-        served = Served(sending())
+        async def app(scope, receive, send):
+            await asyncio.sleep(0)
+
+        served = Served(app)
         opened = [served.open(FakeStream()), served.open(FakeStream(), handshake())]
         assert [type(exchange) for exchange in opened] == [HTTPExchange, WebSocketExchange]
         assert served.application.live == set(opened)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from daphne_like.errors import ClientDisconnected
 from tests.unit.asgi.fakes import run, turn
 from tests.unit.asgi.sockets import (
     CLOSE,
@@ -19,6 +20,7 @@ from tests.unit.asgi.sockets import (
     masked,
     opened,
     ping,
+    said,
     text,
 )
 
@@ -157,5 +159,104 @@ def test_our_own_close_reads_on_for_the_clients():
         assert socket.stream.outcome == "complete"
         assert socket.close == (4000, "ours")
         assert await socket.receive() == disconnect(4000, "ours")
+
+    run(main())
+
+
+# --- A farewell behind messages --------------------------------------------------------------
+
+
+async def parting(last, **limits):
+    """A client that has said three things and its farewell, none of which was taken."""
+    socket = await opened(**limits)
+    socket.says(*[text(str(each)) for each in range(3)], last)
+    return socket
+
+
+@pytest.mark.parametrize(
+    ("last", "message", "answer", "outcome"),
+    [
+        (close(), disconnect(1005), (None, ""), "complete"),
+        (close(4000, "bye"), disconnect(4000, "bye"), (4000, ""), "complete"),
+        (
+            masked(1, b"\xff"),
+            disconnect(1007, "invalid UTF-8"),
+            (1007, "invalid UTF-8"),
+            "refused",
+        ),
+    ],
+    ids=["without a code", "with a code", "broken"],
+)
+def test_what_came_before_a_farewell_can_be_answered(last, message, answer, outcome):
+    async def main():
+        socket = await parting(last)
+        for each in range(3):
+            assert await socket.receive() == heard(text=str(each))
+            await socket.send(said(text=f"answer {each}"))
+        assert CLOSE not in [opcode for opcode, _ in socket.frames]
+        assert await socket.receive() == message
+        assert [payload for _, payload in socket.frames[:3]] == [
+            b"answer 0",
+            b"answer 1",
+            b"answer 2",
+        ]
+        assert socket.close == answer
+        assert socket.stream.outcome == "complete"
+        await socket.returns()
+        assert (socket.record.status, socket.record.outcome) == (message["code"], outcome)
+
+    run(main())
+
+
+def test_a_farewell_is_not_left_without_an_answer_for_ever():
+    async def main():
+        socket = await parting(close(4000, "bye"), websocket_close_timeout=10)
+        await asyncio.sleep(9.9)
+        assert socket.frames == []
+        await asyncio.sleep(0.1)
+        assert socket.close == (4000, "")
+        with pytest.raises(ClientDisconnected):
+            await socket.send(said(text="too late"))
+        told = await all_of(socket)
+        assert [each.get("text") for each in told] == ["0", "1", "2", None]
+        assert told[-1] == disconnect(4000, "bye")
+
+    run(main())
+
+
+def test_a_client_that_is_lost_after_its_farewell_has_left_in_order():
+    async def main():
+        socket = await parting(close(4000, "bye"))
+        socket.leaves("reset")
+        assert (await all_of(socket))[3:] == [disconnect(4000, "bye")]
+        await socket.returns()
+        assert (socket.record.status, socket.record.outcome) == (4000, "complete")
+
+    run(main())
+
+
+def test_an_application_that_closes_meanwhile_has_the_last_word():
+    async def main():
+        socket = await parting(close(4000, "bye"))
+        assert await socket.receive() == heard(text="0")
+        await socket.send(closing(4001, "enough"))
+        assert socket.close == (4001, "enough")
+        assert socket.stream.outcome == "complete"
+        assert await socket.receive() == disconnect(4001, "enough")
+        await asyncio.sleep(3600)
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", [b"", close(4000)])
+def test_of_many_frames_at_once_a_lost_client_has_said_the_last_too(end):
+    async def main():
+        socket = await opened()
+        socket.says(ping() * 600 + text("last") + end)
+        socket.leaves("reset")
+        assert [each.get("text", each.get("code")) for each in await all_of(socket)] == [
+            "last",
+            4000 if end else 1006,
+        ]
 
     run(main())
