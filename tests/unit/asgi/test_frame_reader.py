@@ -331,6 +331,14 @@ class TestTurns:
         assert (frames[0], listening.yielded) == (9 * A_TURN + 9, 9)
         assert listening.reader.clear
 
+    def test_the_rest_of_a_frame_may_come_after_a_turn(self) -> None:
+        listening = Heard()
+        last = framed(TEXT, b"a")
+        listening.read(framed(PING) * A_TURN + last[:3])
+        listening.reader.read()
+        listening.read(last[3:])
+        assert listening.events[A_TURN:] == [("message", "a")]
+
     def test_a_turn_that_comes_too_late_finds_nothing(self) -> None:
         listening = Heard()
         assert listening.reader.read() == 0
