@@ -104,7 +104,7 @@ class SendSide(ReceiveSide):
         kind = message["type"]
         if self._state is _CLOSED:
             await self._send_into_the_void()
-        elif kind in _DENIAL and self._state in (_CONNECTING, _DENYING):
+        elif kind in _DENIAL[self._state]:
             await self._deny(message)
         else:
             raise AppFault(self._state.value, kind, "this message is not expected now")
@@ -221,7 +221,13 @@ class SendSide(ReceiveSide):
         async def _deny(self, message: Message) -> None: ...
 
 
-_DENIAL = frozenset(("websocket.http.response.start", "websocket.http.response.body"))
+_START, _BODY = "websocket.http.response.start", "websocket.http.response.body"
+_DENIAL: dict[AppState, tuple[str, ...]] = {
+    _CONNECTING: (_START,),
+    _DENYING: (_START, _BODY),
+    _OPEN: (),
+}
+"""The messages of a denial, which has rules of its own: those of HTTP."""
 
 _STEPS: dict[AppState, dict[str, Callable[[SendSide, Message], None]]] = {
     _CONNECTING: {

@@ -289,3 +289,14 @@ def test_one_that_is_cancelled_breaks_it_off(path):
         assert socket.stream.over
 
     run(main())
+
+
+def test_a_body_without_a_head_is_a_fault_and_the_socket_may_still_be_accepted():
+    async def main():
+        socket = await connecting()
+        with pytest.raises(AppFault, match="in state CONNECTING"):
+            await socket.send(BODY)
+        await socket.send(ACCEPT)
+        assert socket.stream.tunnel is not None
+
+    run(main())
