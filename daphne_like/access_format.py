@@ -263,12 +263,14 @@ BRACED: dict[str, tuple[str, Callable[[str], Get]]] = {
 def daphne(record: Record) -> str | None:
     """``client - - [time] "method target" status size``; none without a response, as Daphne.
 
-    A WebSocket has ``"WSDISCONNECT path" - -``, or ``WSREJECT`` where it got a response instead.
+    A WebSocket has ``WSDISCONNECT`` with its close code, or ``WSREJECT`` with the status of the
+    response that it got instead.
     """
     request, status = record.request, record.status
     if record.kind == "websocket":
         rejected = status is not None and status < _CLOSE_CODES
-        said = f'"{"WSREJECT" if rejected else "WSDISCONNECT"} {_path(record)}" - -'
+        what, told = "WSREJECT" if rejected else "WSDISCONNECT", "-" if status is None else status
+        said = f'"{what} {_path(record)}" {told} {record.bytes_out}'
     elif status is None:
         return None
     else:

@@ -303,7 +303,8 @@ class Config:
         "--ws-origins",
         group="WebSocket",
         help="Pages that may open WebSockets: https://example.org, https://*.example.org, or same "
-        "for pages of the host that is asked; may be given several times. Without it all may.",
+        "for pages of the host that is asked; may be given several times. Without it, or with *, "
+        "all may.",
     )
     ws_compression: str = _option(
         "off",

@@ -122,7 +122,8 @@ class Request:
     def label(self) -> str:
         """The request for a log line: its method and target, and its id where it has one."""
         name = self.request_id
-        return f"{self.method} {self.target}" + (f" [{name}]" if name else "")
+        what = self.method if self.upgrade is None else "WebSocket"
+        return f"{what} {self.target}" + (f" [{name}]" if name else "")
 
 
 def escaped(raw: bytes, most: int = 2048) -> str:

@@ -19,6 +19,13 @@ from daphne_like.headers import is_token, listed
 VERSION: Field = (b"sec-websocket-version", b"13")
 """The only version there is, as a field."""
 
+_LISTS = {
+    b"sec-websocket-protocol": "Sec-WebSocket-Protocol",
+    b"sec-websocket-extensions": "Sec-WebSocket-Extensions",
+}
+_MOST_LISTED = 64
+"""Commas in a list: each element costs more time than bytes."""
+
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -39,6 +46,9 @@ def judge_handshake(request: Request) -> None:
         keys = _values(request.headers, b"sec-websocket-key")
         if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
             raise RemoteFault(400, "malformed Sec-WebSocket-Key")
+    for name, what in _LISTS.items():
+        if sum(value.count(b",") for value in _values(request.headers, name)) > _MOST_LISTED:
+            raise RemoteFault(400, f"{what} lists too many")
     judge_offers(request.headers)
     offered = listed(request.headers, b"sec-websocket-protocol")
     if len(set(offered)) < len(offered) or not all(map(is_token, offered)):

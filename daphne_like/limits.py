@@ -194,36 +194,38 @@ class Limits:
     ping_interval: float = _limit(
         20.0,
         "seconds",
-        "A WebSocket from which nothing comes is pinged after; 0 for no pings.",
+        "Of silence, after which a WebSocket is pinged; 0 for no pings.",
         "--ping-interval",
         "--ws-ping-interval",
     )
     ping_timeout: float = _limit(
         30.0,
         "seconds",
-        "After a ping the client has to send something, a pong or anything else, or the WebSocket "
-        "is closed.",
+        "A client has after a ping to send something, a pong or anything else; then the WebSocket "
+        "is closed. 0 for no limit.",
         "--ping-timeout",
         "--ws-ping-timeout",
     )
     websocket_timeout: float = _limit(
         86400.0,
         "seconds",
-        "A WebSocket may live, then it is closed; -1 for no limit.",
+        "The longest life of a WebSocket; then it is closed with 1001. 0 or -1 for no limit.",
         "--websocket_timeout",
         "--websocket-timeout",
     )
     websocket_connect_timeout: float = _limit(
         5.0,
         "seconds",
-        "The application has to accept or refuse a WebSocket; then it is answered 503.",
+        "The application has to accept or refuse a WebSocket within; then it is answered 503. 0 "
+        "for no limit.",
         "--websocket_connect_timeout",
         "--websocket-connect-timeout",
     )
     websocket_max_message_size: int = _limit(
         MIB,
         "bytes",
-        "A WebSocket message, after it is inflated; more is closed with 1009. 0 for no limit.",
+        "A WebSocket message, after it is inflated; more is closed with 1009. 0 for no limit. "
+        "Given alone, it is the limit of frames too.",
         "--websocket-max-message-size",
         "--ws-max-size",
     )
@@ -251,15 +253,16 @@ class Limits:
     websocket_compression_size: int = _limit(
         128,
         "bytes",
-        "A message has to have to be sent compressed, where --ws-compression is on.",
+        "The smallest message that is sent compressed, where --ws-compression is on.",
         "--websocket-compression-size",
         "--ws-compression-min-size",
     )
     websocket_drain_time: float = _limit(
         5.0,
         "seconds",
-        "In which WebSockets are closed one after the other when the server stops, so that their "
-        "clients do not all come back at once; half of --graceful-timeout at most.",
+        "WebSockets are closed one after the other when the server stops, so that their clients "
+        "do not all come back at once: few of them a tenth of a second apart, many of them "
+        "within this time, and half of --graceful-timeout at most.",
         "--websocket-drain-time",
         "--ws-drain-time",
     )

@@ -41,7 +41,13 @@ def log_to_twisted(config: Config) -> None:
     _log_with(_TwistedLog(), config, "daphne_like", "asyncio")
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what asyncio says of each write to a client that has left; we are told ourselves."""
+    return record.msg != "socket.send() raised exception."
+
+
 def _log_with(handler: logging.Handler, config: Config, *names: str) -> None:
+    logging.getLogger("asyncio").addFilter(_is_news)
     level = _LEVELS.get(config.verbosity, logging.DEBUG)
     handler.setLevel(level)
     logging.getLogger("daphne_like").setLevel(level)

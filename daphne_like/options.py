@@ -160,6 +160,9 @@ def configure(values: Mapping[str, Any]) -> Config:
     """
     limits = {name: value for name, value in values.items() if name in _LIMIT_NAMES}
     others = {name: value for name, value in values.items() if name not in _LIMIT_NAMES}
+    # Most clients send a message in one frame: who allows larger ones means both.
+    if "websocket_max_message_size" in limits:
+        limits.setdefault("websocket_max_frame_size", limits["websocket_max_message_size"])
     config = Config(**others, limits=replace(Limits(), **limits))
     _check_limits(config.limits)
     _check(config)
@@ -188,7 +191,7 @@ def _check(config: Config) -> None:
     _check_sockets(config)
 
 
-_ORIGIN = re.compile(r"same|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^*/?#@\s]+", re.IGNORECASE)
+_ORIGIN = re.compile(r"\*|same|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^*/?#@\s]+", re.IGNORECASE)
 _BOUNDS = {
     "ws_compression_window_bits": (9, 15),
     "ws_compression_memory_level": (1, 9),
@@ -198,11 +201,19 @@ _BOUNDS = {
 def _check_sockets(config: Config) -> None:
     for origin in config.ws_origins:
         if not _ORIGIN.fullmatch(origin):
-            raise ConfigError(f"--ws-origins {origin!r}: write it as https://example.org, or same.")
+            raise ConfigError(
+                f"--ws-origins {origin!r}: write it as https://example.org, or same; "
+                "give the option once for each."
+            )
     for name, (least, most) in _BOUNDS.items():
         if not least <= getattr(config, name) <= most:
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} {getattr(config, name)} is not between {least} and {most}.")
+    default = Config()
+    for name in (*_BOUNDS, "ws_compression_no_takeover"):
+        if config.ws_compression == "off" and getattr(config, name) != getattr(default, name):
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"--ws-compression on has to be passed for {flag}.")
     if config.ws_close_code not in (1001, 1012):
         raise ConfigError(f"--ws-close-code {config.ws_close_code} is none of 1001 and 1012.")
 

@@ -30,7 +30,7 @@ def from_pages(
 ) -> Open:
     """Wrap `open`: a WebSocket that a page of elsewhere wants to open is answered 403.
 
-    `allowed` has origins, ``https://example.org``, all of a domain's, ``https://*.example.org``,
+    `allowed` has ``*`` for all, or origins, ``https://example.org``, all of a domain's, ``https://*.example.org``,
     or ``same`` for pages of the host that is asked. Who sends no ``Origin`` is no browser. Each
     refusal is counted in `refusals`; the log tells of them as far as `flood` lets it.
     """
@@ -42,8 +42,9 @@ def from_pages(
             return open(request, stream)
         refusals[_REASON] += 1
         if told := counted.count():
-            said = peer_name(request.client), printable(_origin(request) or ""), and_others(told)
-            _logger.warning("Refused a WebSocket to %s: its page is of %s%s", *said)
+            origin = printable(_origin(request) or "")
+            said = peer_name(request.client), request.label, origin, and_others(told)
+            _logger.warning("Answered 403 to %s, %s: Origin %s is not in --ws-origins%s", *said)
         return answer(request, stream, 403, _BODY)
 
     return open_judged

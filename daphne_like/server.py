@@ -192,8 +192,12 @@ class ASGIService(Service):
         await asyncio.wait([gone], timeout=_LAST_WORDS)
 
     def _say_what_is_waited_for(self, shared: Shared, application: Application) -> None:
-        if application.live:
-            what = counted(application.live, "request")
+        sockets = [one for one in application.live if one.request.upgrade is not None]
+        others = len(application.live) - len(sockets)
+        if sockets and others:
+            what = f"{counted(range(others), 'request')} and {counted(sockets, 'WebSocket')}"
+        elif application.live:
+            what = counted(application.live, "WebSocket" if sockets else "request")
         elif shared.connections:
             what = counted(shared.connections, "connection")
         else:

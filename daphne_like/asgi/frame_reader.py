@@ -36,6 +36,8 @@ from daphne_like.limits import Limits
 
 _A_TURN = 256
 """Frames that are read in one turn of the loop at most: others want to be served too."""
+_A_TURNS_BYTES = 256 * 1024
+"""Bytes that their messages have, inflated, at most, but for those of the last one."""
 
 _FRAGMENTS = 1024
 """Fragments that any message may have: clients cut where their buffers end."""
@@ -44,6 +46,7 @@ _FRAGMENT = 64
 _UNLIMITED = 64 * 1024 * 1024  # What counts here where there is no limit.
 
 _Decoder = getincrementaldecoder("utf-8")
+_NO_DATA = BytesIO()
 _REGULAR = PLAIN | CONTROLS | {CONTINUATION, TEXT, BINARY, LAST | CONTINUATION}
 _REGULAR_COMPRESSED = _REGULAR | {first | COMPRESSED for first in (TEXT, BINARY, *PLAIN)}
 
@@ -83,6 +86,8 @@ class FrameReader:
         "_data",
         "_decoder",
         "_deflate",
+        "_delivered",
+        "_discarding",
         "_fragmented",
         "_fragments",
         "_heard",
@@ -93,7 +98,6 @@ class FrameReader:
         "_packed",
         "_size",
         "_slow",
-        "_texts",
         "_yielding",
         "clear",
         "stalled",
@@ -107,9 +111,10 @@ class FrameReader:
         self._buffer = bytearray()
         self._left = 0
         self._mask = b""
-        self._data: BytesIO | None = None
-        self._texts: list[str] = []
+        self._data = _NO_DATA
         self._decoder: Any = None
+        self._delivered = 0
+        self._discarding = False
         self._size = self._fragments = 0
         self._slow = self._fragmented = self._packed = self._over = False
         self._yielding = self.stalled = False
@@ -141,6 +146,12 @@ class FrameReader:
         self._buffer.clear()
         return self._read(data)
 
+    def discard(self) -> int:
+        """Nobody wants messages any more: look for the close only; tell how much was read."""
+        self._discarding = True
+        self.clear = False
+        return self.resume()
+
     def compressed(self, payload: bytes, *, binary: bool) -> bytes:
         """A whole message, compressed, as the bytes to send."""
         made: bytes = self._autobahn().compressed(payload, binary)
@@ -148,8 +159,9 @@ class FrameReader:
 
     def _read(self, data: bytes) -> int:
         at, end, frames = 0, len(data), 0
+        self._delivered = 0
         while at < end and not (self.stalled or self._over):
-            if frames == _A_TURN:
+            if frames == _A_TURN or self._delivered > _A_TURNS_BYTES:
                 self._yielding = True
                 self._heard.more_to_read()
                 break
@@ -162,9 +174,8 @@ class FrameReader:
             at = end
         elif at < end:
             self._buffer += data[at:]
-        self.clear = not (
-            self._left or self._buffer or self._fragmented or self._over or self.stalled
-        )
+        half_read = self._left or self._buffer or self._fragmented or self.stalled
+        self.clear = not (half_read or self._over or self._discarding)
         return at
 
     # --- Frames -----------------------------------------------------------------------------
@@ -181,8 +192,15 @@ class FrameReader:
             return at
         if header.first in CONTROLS:
             return self._take_control(header, data, at)
-        if not self._is_within_limits(header):
-            self._break(TOO_BIG, "too big")
+        return self._begin_data(header, data, at)
+
+    def _begin_data(self, header: Header, data: bytes, at: int) -> int:
+        """Begin a frame of a message, in the lane that it belongs to."""
+        if self._discarding:
+            self._left = header.length
+            return header.start
+        if (fault := self._over_limit(header)) is not None:
+            self._break(TOO_BIG, fault)
             return at
         self._left = header.length
         if header.first in PLAIN and not self._fragmented and is_well_spelt(header, at):
@@ -200,26 +218,32 @@ class FrameReader:
         too_long = first in CONTROLS and second > MASKED | 125
         return first not in regular or second < MASKED or too_long
 
-    def _is_within_limits(self, header: Header) -> bool:
-        """Bound a frame and its message before any of it is kept."""
+    def _over_limit(self, header: Header) -> str | None:
+        """Bound a frame and its message before any of it is kept: which bound it breaks."""
         most_frame = self._limits.websocket_max_frame_size
         most = self._limits.websocket_max_message_size
         if not self._fragmented:
             self._packed = bool(header.first & COMPRESSED)
-        # Of what is compressed the size is not known yet: Autobahn inflates within the limit.
-        size = 0 if self._packed else header.length
+        size, fragments = header.length, _FRAGMENTS + (most or _UNLIMITED) // _FRAGMENT
+        if self._packed:
+            # How large it is Autobahn will see; what cannot be compressed becomes a little larger.
+            most += most // 8 + 1024 if most else 0
         if not header.first & LAST or self._fragmented:
             size = self._size = self._size + size
             self._fragments += 1
-            if self._fragments > _FRAGMENTS + (most or _UNLIMITED) // _FRAGMENT:
-                return False
-        return not 0 < most_frame < header.length and not 0 < most < size
+            if self._fragments > fragments:
+                return "too many fragments"
+        if 0 < most_frame < header.length:
+            return f"a frame of {header.length} bytes, over {most_frame}"
+        return f"a message of {size} bytes or more, over {most}" if 0 < most < size else None
 
     def _take_rest(self, data: bytes, at: int) -> int:
         """Take what there is of the payload of the frame that was begun."""
         piece = data[at : at + self._left]
         self._left -= len(piece)
-        if self._slow:
+        if self._discarding:
+            pass
+        elif self._slow:
             self._autobahn().feed(piece)
         else:
             self._take_plain(apply_mask(piece, self._mask))
@@ -231,20 +255,15 @@ class FrameReader:
 
     def _begin_plain(self, header: Header) -> None:
         self._slow = False
-        self._size = header.length
-        if header.first & TEXT:
-            self._decoder = _Decoder()
-            self._texts = []
-        else:
-            self._data = BytesIO()
+        self._data = BytesIO()
+        self._decoder = _Decoder() if header.first & TEXT else None
 
     def _take_plain(self, piece: bytes) -> None:
         last = not self._left
-        if self._data is not None:
-            self._data.write(piece)
-        else:
+        self._data.write(piece)
+        if self._decoder is not None:
             try:
-                self._texts.append(self._decoder.decode(piece, last))
+                self._decoder.decode(piece, last)
             except UnicodeDecodeError:
                 self._break(INVALID, "invalid UTF-8")
                 return
@@ -252,16 +271,20 @@ class FrameReader:
             self._plain_over()
 
     def _plain_over(self) -> None:
-        size, self._size = self._size, 0
-        if self._data is None:
-            text = "".join(self._texts)
-            self._decoder = None
-            self._texts = []
-            self._heard.text_received(text, size)
+        # Nothing is copied: a large copy costs most for the memory that it needs.
+        data, self._data = self._data.getvalue(), _NO_DATA
+        if self._decoder is None:
+            self._deliver(data, binary=True)
         else:
-            # Nothing is copied: a large copy costs most for the memory that it needs.
-            data, self._data = self._data.getvalue(), None
-            self._heard.binary_received(data)
+            self._decoder = None
+            self._deliver(data, binary=False)
+
+    def _deliver(self, payload: bytes, *, binary: bool) -> None:
+        self._delivered += len(payload)
+        if binary:
+            self._heard.binary_received(payload)
+        else:
+            self._heard.text_received(payload.decode(), len(payload))
 
     def _take_control(self, header: Header, data: bytes, at: int) -> int:
         end = header.start + header.length
@@ -308,10 +331,7 @@ class FrameReader:
     def assembled(self, payload: bytes, *, binary: bool) -> None:
         """Autobahn has put a message together; it is within its limit."""
         self._size = self._fragments = 0
-        if binary:
-            self._heard.binary_received(payload)
-        else:
-            self._heard.text_received(payload.decode(), len(payload))
+        self._deliver(payload, binary=binary)
 
     def refused(self, code: int, reason: str) -> None:
         """Autobahn has found a rule broken."""

@@ -17,6 +17,8 @@ MASKED = 0x80
 CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013))
 """The close codes of RFC 6455 and of its registry that may be sent; others are 3000 to 4999."""
 
+CODES_IN_WORDS = "there are 1000 to 1003, 1007 to 1013, and 3000 to 4999"
+
 INVALID = 1007
 TOO_BIG = 1009
 NO_CODE = 1005

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.frames import PING, frame
 from daphne_like.asgi.http import HTTPExchange, error_response
 from daphne_like.asgi.scope import Message, websocket_scope
-from daphne_like.asgi.websocket_receive import AppState, ClientState, Farewell
+from daphne_like.asgi.websocket_receive import AppState, ClientState, Farewell, most_at_once
 from daphne_like.asgi.websocket_send import SendSide
 from daphne_like.clock import Deadline
 from daphne_like.compression import agree
@@ -33,7 +32,6 @@ from daphne_like.exchange import (
     peer_name,
     printable,
 )
-from daphne_like.limits import Limits
 from daphne_like.tally import and_others
 
 if TYPE_CHECKING:
@@ -74,7 +72,7 @@ class WebSocketExchange(SendSide):
         self._bytes_in = self._bytes_out = self._waiting = self._ran = 0
         limits = application.limits
         self._budget = limits.read_budget
-        self._most = _most_at_once(limits)
+        self._most = most_at_once(limits)
         self._outcome = "failed"
         self._gone_at = self._ping_sent_at = 0.0
         self._opened: float | None = None
@@ -83,7 +81,7 @@ class WebSocketExchange(SendSide):
         self._deflate = None if allowed is None else agree(request.headers, allowed)
         self._frames = FrameReader(self, limits, self._deflate)
         self._deadline = Deadline(application.clock, self._time_is_up)
-        self._deadline.set(limits.websocket_connect_timeout)
+        self._deadline.set(limits.websocket_connect_timeout or None)
 
     # --- From the wire --------------------------------------------------------------------
 
@@ -171,8 +169,7 @@ class WebSocketExchange(SendSide):
             return
         self._client = ClientState.CLOSING
         self._deadline.set(self._application.limits.websocket_close_timeout)
-        if self._frames.stalled:
-            self._read(self._frames.resume())
+        self._read(self._frames.discard())
 
     def _closed(self, code: int | None, reason: str) -> None:
         """No message goes either way any more, and everybody who waits is told."""
@@ -253,8 +250,13 @@ class WebSocketExchange(SendSide):
     def _too_late(self) -> None:
         """The application has neither accepted nor refused in time."""
         if told := self._application.late.count():
-            what = self.request.label, and_others(told)
-            _logger.warning("%s took longer than --websocket_connect_timeout%s", *what)
+            _logger.warning(
+                "%s of %s was not accepted within %g s (--websocket_connect_timeout): 503%s",
+                self.request.label,
+                peer_name(self.request.client),
+                self._application.limits.websocket_connect_timeout,
+                and_others(told),
+            )
         self._outcome = "timed out"
         self._answer(503)
         self._application.cancel_later(self)
@@ -262,13 +264,11 @@ class WebSocketExchange(SendSide):
     def _look_after(self) -> None:
         """The socket may be too old, its client silent: then a ping finds out if it is there."""
         limits, now = self._application.limits, self._application.now()
-        if self._frames.stalled:
-            self._heard_at = now  # What is not read may be there.
-        if 0 <= limits.websocket_timeout <= now - (self._opened or 0.0):
+        if 0 < limits.websocket_timeout <= now - (self._opened or 0.0):
             self.close(GOING_AWAY, "open for longer than the server allows", "timed out")
             self._application.cancel_later(self)
             return
-        if limits.ping_timeout and self._ping_sent_at > self._heard_at:
+        if self._awaits_pong():
             if now - self._ping_sent_at >= limits.ping_timeout:
                 self._missed_pong()
                 return
@@ -280,9 +280,9 @@ class WebSocketExchange(SendSide):
     def _wait_for_client(self) -> None:
         """Look again when the first of the client's times can be over."""
         limits, times = self._application.limits, []
-        if limits.websocket_timeout >= 0:
+        if limits.websocket_timeout > 0:
             times.append((self._opened or 0.0) + limits.websocket_timeout)
-        if limits.ping_timeout and self._ping_sent_at > self._heard_at:
+        if self._awaits_pong():
             # Who has answered by then is soon silent for long enough to be pinged again.
             soon = self._application.now() + limits.ping_interval
             times.append(min(self._ping_sent_at + limits.ping_timeout, soon))
@@ -292,6 +292,11 @@ class WebSocketExchange(SendSide):
             self._deadline.set(max(min(times) - self._application.now(), 0))
         else:
             self._deadline.clear()
+
+    def _awaits_pong(self) -> bool:
+        """Whether the client owes a sign of life; it may be in what is not read yet."""
+        pinged = self._ping_sent_at > self._heard_at
+        return pinged and self._application.limits.ping_timeout > 0 and not self._frames.stalled
 
     def _missed_pong(self) -> None:
         """Nobody has answered: the client is told, if it is there after all."""
@@ -330,7 +335,9 @@ class WebSocketExchange(SendSide):
 
     def _failed(self, error: BaseException) -> None:
         """The application raised: log it, and let the client get an end."""
-        expected = is_disconnect(error)
+        # Who has been told of the end may end by the error in which its framework wraps that.
+        told = self._told is not None and type(error).__name__ == "WebSocketDisconnect"
+        expected = told or is_disconnect(error)
         if self._outcome == "complete" and not expected:
             self._outcome = "failed"
         try:
@@ -386,9 +393,3 @@ class WebSocketExchange(SendSide):
             self._outcome,
             head,
         )
-
-
-def _most_at_once(limits: Limits) -> int:
-    """Bytes that the payload of a message in one frame may have."""
-    bounds = limits.websocket_max_message_size, limits.websocket_max_frame_size
-    return min((bound for bound in bounds if bound), default=sys.maxsize)

@@ -8,6 +8,7 @@ the wire stops reading too.
 from __future__ import annotations
 
 import asyncio
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.frames import NO_CODE, PONG, TEXT, frame, plain_payload
 from daphne_like.asgi.scope import Message
 from daphne_like.exchange import Stream
+from daphne_like.limits import Limits
 
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
@@ -191,6 +193,11 @@ class ReceiveSide:
         """
         messages = self._messages
         while not messages:
+            if self._frames.stalled:
+                # Only now: what comes next may be a close, and the last message has no answer yet.
+                await asyncio.sleep(0)
+                self._read_further()
+                continue
             if self._farewell is not None:
                 self._part()
             if self._left and self._frames.read():
@@ -207,9 +214,13 @@ class ReceiveSide:
         message = messages.pop(0)
         if not messages:
             self._waiting = 0
-            if self._frames.stalled:
-                self._read(self._frames.resume())
         return message
+
+    def _read_further(self) -> None:
+        """The application has taken all and asks for more: read what has come meanwhile."""
+        if not self._messages and self._frames.stalled:
+            self._heard_at = self._application.now()
+            self._read(self._frames.resume())
 
     async def _told_again(self, disconnect: Message) -> Message:
         if self._told is not None:
@@ -233,3 +244,9 @@ class ReceiveSide:
     if TYPE_CHECKING:  # What the exchange does.
 
         def _part(self) -> None: ...
+
+
+def most_at_once(limits: Limits) -> int:
+    """Bytes that the payload of a message in one frame may have."""
+    bounds = limits.websocket_max_message_size, limits.websocket_max_frame_size
+    return min((bound for bound in bounds if bound), default=sys.maxsize)

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from daphne_like.asgi.frames import BINARY, TEXT, close_frame, head, may_be_sent
+from daphne_like.asgi.frames import BINARY, CODES_IN_WORDS, TEXT, close_frame, head, may_be_sent
 from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.asgi.websocket_receive import AppState, ClientState, ReceiveSide
@@ -184,7 +184,7 @@ class SendSide(ReceiveSide):
         code, reason = message.get("code"), message.get("reason") or ""
         code = 1000 if code is None else code
         if not isinstance(code, int) or not may_be_sent(code):
-            raise self._fault(message, f"{code!r} is no code that a close may have")
+            raise self._fault(message, f"{code!r} is no code for a close: {CODES_IN_WORDS}")
         if not isinstance(reason, str):
             raise self._fault(message, f"reason is {type(reason)}, not str")
         self._outcome = "complete"

@@ -35,6 +35,8 @@ class Tunnel(ResponseSide):
         # No request comes any more, and every message that goes out saves a call.
         self._reader = None
         self.send_body = self._write  # type: ignore[method-assign, assignment]
+        if self._shared.draining:
+            self._shared.clock.callLater(0, self.drain)
         if self._ahead or self._eof:
             self._shared.clock.callLater(0, self._deliver_ahead)
         else:
@@ -67,6 +69,8 @@ class Tunnel(ResponseSide):
     if TYPE_CHECKING:  # What the connection does.
 
         def _release(self) -> Exchange: ...
+
+        def drain(self) -> None: ...
 
         def _close(self) -> None: ...
 

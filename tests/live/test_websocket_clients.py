@@ -48,7 +48,7 @@ def server(loop: str, compression: str) -> Iterator[Serving]:
         yield running
         assert running.stop() == 0
     told = [line for line in running.stderr.lines[1:] if "too big" not in line]
-    assert all("Refused a WebSocket to 127.0.0.1" in line for line in told), told
+    assert all("Answered 403 to 127.0.0.1" in line for line in told), told
 
 
 def base(server: Serving) -> str:
@@ -140,4 +140,4 @@ def test_a_page_in_chromium(
     more = {"compressed": compression == "on", "from elsewhere": 1006}
     assert seen == SEEN | BY_PAGES | refused | more
     assert heard(server, "chromium", len(LEFT)) == LEFT_BY_PAGES
-    assert "its page is of http://127.0.0.1" in server.stderr.lines[-1]
+    assert "Origin http://127.0.0.1" in server.stderr.lines[-1]

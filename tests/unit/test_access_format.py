@@ -108,7 +108,7 @@ def test_in_it_what_had_no_answer_has_no_line() -> None:
 def test_in_it_a_websocket_has_a_line_of_its_own_when_it_is_over(status, word) -> None:
     ended = local("%d/%b/%Y:%H:%M:%S")
     over = record(kind="websocket", status=status)
-    assert daphne(over) == f'10.0.0.7:4711 - - [{ended}] "{word} /p" - -'
+    assert daphne(over) == f'10.0.0.7:4711 - - [{ended}] "{word} /p" {status or "-"} 22'
     assert daphne_in_colour(over) == daphne(over)
 
 

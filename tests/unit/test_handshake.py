@@ -160,3 +160,14 @@ def test_every_handshake_of_another_library_is_accepted_and_it_takes_our_proof(
     fields = proof(asked) + ([(PROTOCOL, chosen.encode())] if chosen else [])
     answered(client, fields)
     assert client.subprotocol == chosen
+
+
+@pytest.mark.parametrize("name", [PROTOCOL, EXTENSIONS])
+def test_a_list_without_end_is_refused_unread(name: bytes) -> None:
+    lists = {PROTOCOL: "Sec-WebSocket-Protocol", EXTENSIONS: "Sec-WebSocket-Extensions"}
+    many = b",".join(b"a%d" % number for number in range(65))
+    judge_handshake(handshake(VERSION, KEY, (name, many)))
+    more = handshake(VERSION, KEY, (name, many), (name, b"b,c"))
+    with pytest.raises(RemoteFault) as caught:
+        judge_handshake(more)
+    assert (caught.value.status, caught.value.reason) == (400, f"{lists[name]} lists too many")

@@ -292,3 +292,11 @@ def test_the_level_is_coloured_in_the_default_format_only(monkeypatch) -> None:
     assert " \x1b[0mLevel 35\x1b[0m said\n" in coloured
     assert " WARNING  said\n" in plain
     assert logged(monkeypatch, color="always", log_format="%(levelname)s").startswith("WARNING\n")
+
+
+def test_asyncio_does_not_tell_of_each_write_to_a_client_that_has_left(caplog) -> None:
+    with unwatched():
+        logs.set_up_logging(Config())
+    for line in ("socket.send() raised exception.", "something else"):
+        logging.getLogger("asyncio").warning(line)
+    assert caplog.messages == ["something else"]

@@ -261,7 +261,7 @@ def test_what_is_said_of_proxies_has_to_fit_together(values, said) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["example.org", "*", "*://example.org", "https://", "https://*", "https://*example.org",
+    ["example.org", "*://example.org", "https://", "https://*", "https://*example.org",
      "https://a.*.org", "https://*.*.org", "https://example.org/", "https://example.org/chat",
      "https://u@example.org", "https://a b", "https://a?b", "https://a#b", "same, null", "//a",
      "https:/a", "https//a"],
@@ -270,7 +270,8 @@ def test_an_origin_is_written_as_browsers_send_it(origin) -> None:
     with pytest.raises(ConfigError) as refusal:
         configure({"demo": True, "ws_origins": ("same", origin)})
     assert str(refusal.value) == (
-        f"--ws-origins {origin!r}: write it as https://example.org, or same."
+        f"--ws-origins {origin!r}: write it as https://example.org, or same; "
+        "give the option once for each."
     )
 
 
@@ -300,6 +301,7 @@ def test_what_is_said_of_websockets_has_its_bounds(values, said) -> None:
 @pytest.mark.parametrize(("bits", "level", "code"), [(9, 1, 1001), (15, 9, 1012)])
 def test_and_they_are_within(bits, level, code) -> None:
     values = {"ws_compression_window_bits": bits, "ws_compression_memory_level": level}
+    values |= {"ws_compression": "on"}
     config = configure({"demo": True, "ws_close_code": code, **values})
     assert (config.ws_compression_window_bits, config.ws_close_code) == (bits, code)
 
@@ -316,3 +318,23 @@ def test_good_values_pass() -> None:
         {"demo": True, "proxy_headers": True, "port": 0, "websocket_timeout": -1.0, **names}
     )
     assert config.limits.websocket_timeout == -1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ws_compression_window_bits", 10),
+        ("ws_compression_memory_level", 9),
+        ("ws_compression_no_takeover", True),
+    ],
+)
+def test_how_to_compress_is_nothing_where_nothing_is_compressed(name, value) -> None:
+    with pytest.raises(ConfigError, match="--ws-compression on has to be passed for --ws-comp"):
+        configure({"demo": True, name: value})
+
+
+def test_who_allows_larger_messages_allows_larger_frames() -> None:
+    limits = configure({"demo": True, "websocket_max_message_size": 10}).limits
+    assert limits.websocket_max_frame_size == 10
+    both = {"websocket_max_message_size": 10, "websocket_max_frame_size": 5}
+    assert configure({"demo": True, **both}).limits.websocket_max_frame_size == 5

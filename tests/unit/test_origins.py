@@ -137,7 +137,8 @@ def test_a_page_of_elsewhere_is_answered_403_and_the_log_names_it(
     assert door.inside.requests == []
     assert door.refusals == {(403, "a WebSocket from a page of elsewhere"): 1}
     assert caplog.messages == [
-        "Refused a WebSocket to 192.0.2.1:50000: its page is of https://evil.example\\x1b[2j"
+        "Answered 403 to 192.0.2.1:50000, WebSocket /: "
+        "Origin https://evil.example\\x1b[2j is not in --ws-origins"
     ]
 
 

@@ -118,8 +118,8 @@ def test_sockets_are_closed_one_after_the_other():
 
 def test_a_few_need_not_wait():
     async def main():
-        sockets = await crowd(50, websocket_drain_time=60)
-        assert await told(sockets, 1) == 50
+        sockets = await crowd(10, websocket_drain_time=60)
+        assert await told(sockets, 1) == 10
 
     run(main())
 

@@ -69,8 +69,19 @@ def test_many_are_closed_evenly() -> None:
 def test_few_do_not_wait_for_the_end() -> None:
     sea = Sea(5)
     sea.add(10)
-    sea.pass_by(0.2)
+    sea.pass_by(0.01)
+    assert len(sea.left) == 1, "the first at once"
+    sea.pass_by(1)
     assert len(sea.left) == 10
+
+
+def test_more_are_as_far_apart_as_the_time_lets_them() -> None:
+    sea = Sea(30)
+    sea.add(300)
+    sea.pass_by(15)
+    assert 148 <= len(sea.left) <= 152
+    sea.pass_by(15.1)
+    assert len(sea.left) == 300
 
 
 def test_in_no_time_all_are_closed_at_once() -> None:

@@ -389,3 +389,35 @@ class TestStalling:
         listening.read(raw[8:9], raw[9:])
         listening.reader.resume()
         assert listening.events == [("message", "hello")]
+
+
+class TestWhatInflates:
+    def test_takes_its_turns(self) -> None:
+        """A message of 256 KiB is enough for one, however few bytes it came in."""
+        listening = Heard(deflate=DEFLATE)
+        bomb = framed(BINARY, deflated(bytes(300_000)), reserved=COMPRESSED)
+        listening.read(bomb * 3)
+        assert len(listening.events) == 1
+        assert listening.yielded == 1
+        listening.reader.read()
+        assert len(listening.events) == 2
+
+    def test_may_be_a_little_larger_as_it_comes_and_no_more(self) -> None:
+        listening = Heard(Limits(websocket_max_message_size=640), DEFLATE)
+        first = framed(BINARY, bytes(1000), reserved=COMPRESSED, last=False)
+        events = listening.read(first, framed(CONTINUATION, bytes(1000), last=False))
+        assert [event[:2] for event in events] == [("broken", 1007)], "no deflate at all"
+        large = Heard(Limits(websocket_max_message_size=640), DEFLATE)
+        events = large.read(framed(BINARY, bytes(2000), reserved=COMPRESSED))
+        assert [event[:2] for event in events] == [("broken", 1009)]
+
+
+class TestDiscarding:
+    def test_only_control_frames_are_heard(self) -> None:
+        listening = Heard(deflate=DEFLATE)
+        listening.read(framed(TEXT, b"half", last=False))
+        assert listening.reader.discard() == 0
+        frames = framed(CONTINUATION, b"x"), framed(BINARY, bytes(9_000_000)), framed(PING, b"p")
+        raw = b"".join((*frames, framed(CLOSE, closing(1000))))
+        assert listening.read(raw[:5000], raw[5000:]) == [("ping", b"p"), ("close", 1000, "")]
+        assert not listening.reader.clear

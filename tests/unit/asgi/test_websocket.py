@@ -107,7 +107,7 @@ def test_an_application_that_ends_closes_its_socket(error, code, outcome, caplog
         assert len(socket.served.records) == 1
 
     run(main())
-    lines = ["Exception inside application: GET /"] if error else []
+    lines = ["Exception inside application: WebSocket /"] if error else []
     assert caplog.messages == lines
 
 
@@ -122,9 +122,9 @@ def test_one_that_ends_before_it_has_accepted_is_answered_500(error, caplog):
 
     run(main())
     assert caplog.messages == [
-        "Exception inside application: GET /"
+        "Exception inside application: WebSocket /"
         if error
-        else "The application returned without accepting or refusing GET /"
+        else "The application returned without accepting or refusing WebSocket /"
     ]
 
 
@@ -250,7 +250,7 @@ def test_a_text_that_is_none_closes_with_1007(caplog):
     record = run(main())
     assert (record.status, record.outcome) == (1007, "refused")
     (line,) = caplog.messages
-    assert line == "Closed the WebSocket of 192.0.2.1:50000, GET /: 1007 invalid UTF-8"
+    assert line == "Closed the WebSocket of 192.0.2.1:50000, WebSocket /: 1007 invalid UTF-8"
 
 
 def test_of_a_crowd_that_breaks_the_rules_the_log_says_how_many_there_were(caplog):

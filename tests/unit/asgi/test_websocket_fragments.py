@@ -52,14 +52,15 @@ def test_a_message_of_the_largest_size_may_have_small_fragments(cuts):
         at += cut
     limits = Limits(websocket_max_message_size=200)
     assert read(limits, *pieces, message[at:]).messages == [message]
-    assert read(limits, *pieces, message[at:] + b"x").broken == [(1009, "too big")]
+    (broken,) = read(limits, *pieces, message[at:] + b"x").broken
+    assert broken == (1009, "a message of 201 bytes or more, over 200")
 
 
 @pytest.mark.parametrize(("size", "most"), [(200, 1027), (128 * 1024, 3072)])
 def test_empty_fragments_have_an_end(size, most):
     limits = Limits(websocket_max_message_size=size)
     assert read(limits, *[b""] * most).messages == [b""]
-    assert read(limits, *[b""] * (most + 1)).broken == [(1009, "too big")]
+    assert read(limits, *[b""] * (most + 1)).broken == [(1009, "too many fragments")]
 
 
 def test_each_message_has_its_own_fragments():

@@ -60,7 +60,7 @@ def test_a_close_has_a_code_and_a_reason(message, code, reason):
 def test_a_code_that_may_not_be_sent_is_a_fault(code):
     async def main():
         socket = await opened()
-        with pytest.raises(AppFault, match="no code that a close may have"):
+        with pytest.raises(AppFault, match="is no code for a close"):
             await socket.send(closing(code))
         assert socket.frames == []
 

@@ -342,6 +342,16 @@ class TestServers:
         assert served.wire.aborted
 
 
+def test_one_that_opens_while_the_server_stops_is_told_so(serve: Serve) -> None:
+    served = serve().send(UPGRADE[:-1])
+    served.shared.drain(lambda: None)
+    served.send(UPGRADE[-1:])
+    served.last.accept()
+    assert "drain" not in served.last.events
+    served.turn()
+    assert "drain" in served.last.events
+
+
 def test_it_tells_what_it_does(serve: Serve) -> None:
     served = serve(linger=5).send(UPGRADE)
     (connection,) = served.shared.connections
