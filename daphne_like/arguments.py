@@ -14,7 +14,7 @@ from daphne_like.errors import ConfigError
 from daphne_like.options import APPLICATION, OPTIONS, SWITCH, Option
 from daphne_like.sources import COMMAND_LINE, Given, Place, given, suggestion, twice
 
-DESCRIPTION = "Serve an ASGI application over HTTP."
+DESCRIPTION = "Serve an ASGI application over HTTP and WebSockets."
 
 _ELSEWHERE = (
     "An option is also a variable, --port DAPHNE_LIKE_PORT, and a key, port, of the --config file "

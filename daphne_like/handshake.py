@@ -24,7 +24,7 @@ _LISTS = {
     b"sec-websocket-extensions": "Sec-WebSocket-Extensions",
 }
 _MOST_LISTED = 64
-"""Commas in a list: each element costs more time than bytes."""
+"""Commas and semicolons in a list: what stands between costs more time than bytes."""
 
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -47,7 +47,8 @@ def judge_handshake(request: Request) -> None:
         if len(keys) != 1 or _KEY.fullmatch(keys[0]) is None:
             raise RemoteFault(400, "malformed Sec-WebSocket-Key")
     for name, what in _LISTS.items():
-        if sum(value.count(b",") for value in _values(request.headers, name)) > _MOST_LISTED:
+        said = b"".join(_values(request.headers, name))
+        if said.count(b",") + said.count(b";") > _MOST_LISTED:
             raise RemoteFault(400, f"{what} lists too many")
     judge_offers(request.headers)
     offered = listed(request.headers, b"sec-websocket-protocol")

@@ -15,8 +15,8 @@ async def chat(socket):
     sending = asyncio.create_task(send(outbox, socket))
     try:
         tell("somebody came")
-        async for text in socket.iter_text():
-            tell(text[:500])
+        while (message := await socket.receive())["type"] == "websocket.receive":
+            tell(message.get("text", "")[:500])
     finally:
         outboxes.discard(outbox)
         sending.cancel()

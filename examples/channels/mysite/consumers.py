@@ -1,10 +1,18 @@
 """A chat room: one consumer for each socket, one group for each room."""
 
+import json
 import logging
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 logger = logging.getLogger("mysite.chat")
+
+
+class Nowhere(AsyncJsonWebsocketConsumer):
+    """Where no room is."""
+
+    async def connect(self):
+        await self.close()
 
 
 class Chat(AsyncJsonWebsocketConsumer):
@@ -15,6 +23,19 @@ class Chat(AsyncJsonWebsocketConsumer):
         await self.accept()
         await self.channel_layer.group_add(self.room, self.channel_name)
         await self.tell("somebody came")
+
+    @classmethod
+    async def decode_json(cls, text):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
+
+    async def receive(self, text_data=None, bytes_data=None, **kwargs):
+        if bytes_data is not None:
+            await self.close(1003, "text only")
+        else:
+            await super().receive(text_data, **kwargs)
 
     async def receive_json(self, content):
         match content:

@@ -14,6 +14,7 @@ TEMPLATES = [
     }
 ]
 USE_TZ = True
+TIME_ZONE = "UTC"
 
 # The memory of one process: several processes need a layer that they share, channels_redis.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
