@@ -82,7 +82,7 @@ class _Protocol(WebSocketServerProtocol):
         """The place where every broken rule ends up."""
         reason = (reasonUtf8 or b"").decode("utf-8", "replace")
         # Of a limit Autobahn tells one that is not ours.
-        self.reader.refused(code or 1002, "too big" if code == 1009 else reason)
+        self.reader.refused(code or 1002, reason)
 
 
 class _Deflate(PerMessageDeflate):

@@ -234,8 +234,11 @@ class FrameReader:
             if self._fragments > fragments:
                 return "too many fragments"
         if 0 < most_frame < header.length:
-            return f"a frame of {header.length} bytes, over {most_frame}"
-        return f"a message of {size} bytes or more, over {most}" if 0 < most < size else None
+            return f"more than {most_frame} bytes"
+        return self._too_big() if 0 < most < size else None
+
+    def _too_big(self) -> str:
+        return f"more than {self._limits.websocket_max_message_size} bytes"
 
     def _take_rest(self, data: bytes, at: int) -> int:
         """Take what there is of the payload of the frame that was begun."""
@@ -334,8 +337,8 @@ class FrameReader:
         self._deliver(payload, binary=binary)
 
     def refused(self, code: int, reason: str) -> None:
-        """Autobahn has found a rule broken."""
-        self._break(code, reason)
+        """Autobahn has found a rule broken, or that a message inflates too far."""
+        self._break(code, self._too_big() if code == TOO_BIG else reason)
 
     def _break(self, code: int, reason: str) -> None:
         if not self._over:

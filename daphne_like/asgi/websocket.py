@@ -148,9 +148,9 @@ class WebSocketExchange(SendSide):
     def _tell_broken(self, code: int | None, reason: str) -> None:
         if told := self._application.broken.count():
             _logger.warning(
-                "Closed the WebSocket of %s, %s: %s %s%s",
-                peer_name(self.request.peer),
+                "Closed %s of %s: %s %s%s",
                 self.request.label,
+                peer_name(self.request.peer),
                 code,
                 printable(reason),
                 and_others(told),

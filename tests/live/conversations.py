@@ -37,11 +37,11 @@ SEEN: dict[str, Any] = {
     "closed by the server": [4001, "enough"],
     "closed by the client": [4002, ""],
     "closed plainly": [1000, ""],
-    "closed for its size": [1009, "too big"],
+    "closed for its size": [1009, f"more than {MIB} bytes"],
     "/refuse": [403, "403 Forbidden\n"],
     "/deny": [401, "first log in"],
 }
-LEFT = ["4001 enough", "4002 bye", "1000", "1009 too big"]
+LEFT = ["4001 enough", "4002 bye", "1000", f"1009 more than {MIB} bytes"]
 """What the application hears of the ends, in their order."""
 
 End = list[Any]

@@ -59,7 +59,8 @@ def test_a_websocket_has_daphnes_line_when_it_is_over() -> None:
                 client.sendall(handshake(f"{path}?secret") + frame(LAST | CLOSE))
                 peer = "{}:{}".format(*client.getsockname())
                 word = {"/refuse": "WSREJECT", "/leave": "WSDISCONNECT"}[path]
-                [line] = server.stdout.wait_for(f'"{word} {path}" - -')
+                told = {"/refuse": "403 14", "/leave": "4000 0"}[path]
+                [line] = server.stdout.wait_for(f'"{word} {path}" {told}')
                 assert line.startswith(f"{peer} - - [")
 
 

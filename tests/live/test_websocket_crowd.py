@@ -152,7 +152,8 @@ _NUMBERS = re.compile(r":\d+|\d+ oth|, and \d+ others before$")
 TOLD = {
     "Refused a request from 127.0.0.1: 408 the head took too long",
     "Refused er requests",
-    "GET /hesitate?unaccepted took longer than --websocket_connect_timeout",
+    "WebSocket /hesitate?unaccepted of 127.0.0.1 was not accepted within 2 s"
+    " (--websocket_connect_timeout): 503",
 }
 """What the log says, and of the others only how many; the rest is in the access lines."""
 

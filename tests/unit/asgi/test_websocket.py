@@ -250,7 +250,7 @@ def test_a_text_that_is_none_closes_with_1007(caplog):
     record = run(main())
     assert (record.status, record.outcome) == (1007, "refused")
     (line,) = caplog.messages
-    assert line == "Closed the WebSocket of 192.0.2.1:50000, WebSocket /: 1007 invalid UTF-8"
+    assert line == "Closed WebSocket / of 192.0.2.1:50000: 1007 invalid UTF-8"
 
 
 def test_of_a_crowd_that_breaks_the_rules_the_log_says_how_many_there_were(caplog):
@@ -263,7 +263,7 @@ def test_of_a_crowd_that_breaks_the_rules_the_log_says_how_many_there_were(caplo
         first.says(masked(3))
 
     run(main())
-    lines = [line for line in caplog.messages if "Closed the WebSocket" in line]
+    lines = [line for line in caplog.messages if line.startswith("Closed WebSocket")]
     assert len(lines) == 21
     assert lines[-1].endswith(", and 10 others before")
 
