@@ -127,7 +127,7 @@ def opened_by(
     if limits.websockets_per_client:
         sockets = application.sockets
         open = admitted_sockets(open, sockets, limits.websockets_per_client, *counted)
-    if config.ws_origins and "*" not in config.ws_origins:
+    if config.ws_origins:
         open = from_pages(open, config.ws_origins, *counted)
     return open
 

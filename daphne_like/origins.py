@@ -30,9 +30,10 @@ def from_pages(
 ) -> Open:
     """Wrap `open`: a WebSocket that a page of elsewhere wants to open is answered 403.
 
-    `allowed` has ``*`` for all, or origins, ``https://example.org``, all of a domain's, ``https://*.example.org``,
-    or ``same`` for pages of the host that is asked. Who sends no ``Origin`` is no browser. Each
-    refusal is counted in `refusals`; the log tells of them as far as `flood` lets it.
+    `allowed` has ``*`` for all, origins, ``https://example.org``, all of a domain's,
+    ``https://*.example.org``, or ``same`` for pages of the host that is asked. Who sends no
+    ``Origin`` is no browser. Each refusal is counted in `refusals`; the log tells of them as far
+    as `flood` lets it.
     """
     may_open = judge_of(allowed)
     counted = flood(_tell_rest, ONE_BY_ONE)
@@ -59,7 +60,7 @@ def judge_of(allowed: Iterable[str]) -> Callable[[Request], bool]:
 
     def may_open(request: Request) -> bool:
         origin = _origin(request)
-        if origin is None or origin in exact:
+        if origin is None or origin in exact or "*" in exact:
             return True
         if same and _is_same(origin, request):
             return True

@@ -81,7 +81,6 @@ class _Protocol(WebSocketServerProtocol):
     ) -> None:
         """The place where every broken rule ends up."""
         reason = (reasonUtf8 or b"").decode("utf-8", "replace")
-        # Of a limit Autobahn tells one that is not ours.
         self.reader.refused(code or 1002, reason)
 
 

@@ -72,25 +72,13 @@ _SOCKET_EXTENSIONS = frozenset(("websocket.http.response",))
 
 def websocket_scope(request: Request, root_path: str, state: dict[str, Any] | None) -> Scope:
     """The scope of one WebSocket; every call makes new containers."""
-    raw_path = request.raw_path
-    scope: Scope = {
+    scope = http_scope(request, root_path, _SOCKET_EXTENSIONS, state)
+    del scope["method"]
+    return scope | {
         "type": "websocket",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
-        "http_version": request.http_version,
         "scheme": _SOCKET_SCHEMES.get(request.scheme, request.scheme),
-        "path": decoded_path(raw_path),
-        "raw_path": raw_path,
-        "query_string": request.query,
-        "root_path": root_path if request.root_path is None else request.root_path,
-        "headers": request.headers,
-        "client": request.client,
-        "server": request.server,
         "subprotocols": offered_protocols(request),
-        "extensions": _EXTENSIONS[_SOCKET_EXTENSIONS].copy(),
     }
-    if state is not None:
-        scope["state"] = state.copy()
-    return scope
 
 
 def decoded_path(raw: bytes) -> str:

@@ -158,3 +158,7 @@ def test_a_flood_is_told_one_by_one_and_then_by_number(caplog: pytest.LogCapture
     door.clock.advance(10)
     assert caplog.messages[20:] == ["Refused 5 other WebSockets of pages of elsewhere"]
     assert sum(door.refusals.values()) == 25
+
+
+def test_a_star_lets_everybody_in() -> None:
+    assert judge_of(["*"])(asked(b"https://anywhere.example"))

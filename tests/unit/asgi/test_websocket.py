@@ -335,3 +335,19 @@ def test_one_that_nobody_wants_to_hear_of_makes_no_record():
         assert socket.served.records == []
 
     run(main())
+
+
+def test_a_frameworks_word_for_the_end_is_no_error_where_it_was_told(caplog):
+    class WebSocketDisconnect(Exception):
+        pass
+
+    async def main():
+        socket = await opened()
+        socket.says(close(1000))
+        await socket.receive()
+        socket.finish.set_exception(WebSocketDisconnect())
+        await socket.ended()
+
+    with caplog.at_level("DEBUG", "daphne_like.server"):
+        run(main())
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["DEBUG"]
