@@ -32,6 +32,8 @@ class _Answered:
     def progress(self) -> Progress | None:
         """There is none."""
 
+    finished = True
+
 
 _ANSWERED: Exchange = _Answered()
 

@@ -35,7 +35,8 @@ class Request:
 
     ``headers`` have lower-case names; ``raw_path`` is the target as received, without the
     query; ``authority`` is what ``Host`` or ``:authority`` said; ``upgrade`` is
-    ``"websocket"`` for an HTTP/1.1 Upgrade and for an extended CONNECT alike.
+    ``"websocket"`` for an HTTP/1.1 Upgrade and for an extended CONNECT alike; ``tls`` is what
+    the ASGI extension of that name says of the connection, ``None`` where it is not encrypted.
     """
 
     _id: str
@@ -234,6 +235,12 @@ class Stream(Protocol):
     def send_hints(self, fields: Fields) -> None:
         """Send what the client may fetch while it waits for the head."""
 
+    def push(self, target: bytes, fields: Fields) -> None:
+        """Promise the response to a GET of `target`, and open it as a request of its own.
+
+        Only where ``supports`` has pushes, and before the end (RFC 9113, section 8.4).
+        """
+
     def abort(self, reason: str) -> None:
         """Break the stream off so that the peer can tell that the response is not whole."""
 
@@ -271,6 +278,10 @@ class Exchange(Protocol):
 
     def progress(self) -> Progress | None:
         """How far it is, for who looks on; ``None`` where there is nothing to tell."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its application has ended: it may go on for a while after the stream."""
 
 
 class Progress(NamedTuple):

@@ -101,6 +101,9 @@ class _IdentifiedStream:
     def send_hints(self, fields: Fields) -> None:
         self._stream.send_hints(fields)
 
+    def push(self, target: bytes, fields: Fields) -> None:
+        self._stream.push(target, fields)
+
     def abort(self, reason: str) -> None:
         self._stream.abort(reason)
 

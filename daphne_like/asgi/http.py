@@ -97,6 +97,11 @@ class HTTPExchange(SendSide):
         state = "waiting" if self._state is _IDLE else self._state.value.lower()
         return Progress(self.request, age, state)
 
+    @property
+    def finished(self) -> bool:
+        """Whether the application's task has ended."""
+        return self.task is None or self.task.done()
+
     # --- The task ---------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -110,6 +110,11 @@ class WebSocketExchange(SendSide):
             self.request, self._application.now() - self._started, self._state.value.lower()
         )
 
+    @property
+    def finished(self) -> bool:
+        """Whether the application's task has ended."""
+        return self.task is None or self.task.done()
+
     # --- From the frames ------------------------------------------------------------------
 
     def close_received(self, code: int | None, reason: str) -> None:

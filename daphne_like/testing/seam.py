@@ -23,7 +23,8 @@ class FakeStream:
     """A ``Stream`` that writes down what an exchange does with it.
 
     ``head`` and ``body`` are what the client would have got; ``outcome`` is ``None`` while
-    the stream is open, then ``"complete"`` or ``"aborted"``. ``wants`` counts calls of
+    the stream is open, then ``"complete"`` or ``"aborted"``. ``pushes`` are targets and fields.
+    ``wants`` counts calls of
     ``wanted``, ``credit`` adds up what was ``consumed``. Set ``full`` to play a slow client.
     ``tunnel`` tells that an upgrade was granted, with ``head``; ``body`` is then what was sent
     through it.
@@ -36,6 +37,7 @@ class FakeStream:
         self.head: ResponseHead | None = None
         self.body = b""
         self.hints: Fields = []
+        self.pushes: list[tuple[bytes, Fields]] = []
         self.trailers: Fields = []
         self.outcome: str | None = None
         self.reason: str | None = None
@@ -78,6 +80,12 @@ class FakeStream:
             raise SeamBroken("hints after the head")
         self.hints += fields
 
+    def push(self, target: bytes, fields: Fields) -> None:
+        self._must_be_open()
+        if "http.response.push" not in self.supports:
+            raise SeamBroken("a push where none can be made")
+        self.pushes.append((target, fields))
+
     def abort(self, reason: str) -> None:
         self._must_be_open()
         self.outcome = "aborted"
@@ -118,7 +126,8 @@ class RecordedExchange:
     the methods that were called, in order, ``body_received`` left out; ``over`` is the reason
     why the stream is no longer its own, ``refused`` and ``unsent`` what the wire said of that.
     With `reads` it pays for the body at once, as a fast application does. ``accepted`` tells
-    that it has granted an upgrade; what comes through the tunnel is in ``pieces`` too.
+    that it has granted an upgrade; what comes through the tunnel is in ``pieces`` too. Set
+    ``lingers`` to play an application that goes on when the stream is over.
     """
 
     def __init__(
@@ -137,6 +146,7 @@ class RecordedExchange:
         self.refused: int | None = None
         self.unsent = 0
         self.accepted = False
+        self.lingers = False
         self._reads = reads
         self._ended = ended
 
@@ -208,6 +218,11 @@ class RecordedExchange:
 
     def progress(self) -> Progress:
         return Progress(self.request, None, self.over or "open")
+
+    @property
+    def finished(self) -> bool:
+        """Whether its application would have ended."""
+        return self.over is not None and not self.lingers
 
     def _note(self, event: str) -> None:
         if self.over:

@@ -126,10 +126,19 @@ class NativeTransport(asyncio.Protocol):
         self._protocol = protocol
         self.connected = True
         native.set_write_buffer_limits(high=self._write_budget)
-        self.data_received = protocol.dataReceived
         self.write = native.write
-        # The loop looks the methods up when a protocol is set: now they are there.
-        native.set_protocol(self)
+        self._speak_to(protocol)
+        protocol.makeConnection(self)
+
+    def _speak_to(self, protocol: Protocol) -> None:
+        self.data_received = protocol.dataReceived
+        # The loop looks the method up when a protocol is set: now it is there.
+        self._native.set_protocol(self)
+
+    def hand_over(self, protocol: Protocol) -> None:
+        """Let `protocol` take the place of the one that the connection has begun with."""
+        self._protocol = protocol
+        self._speak_to(protocol)
         protocol.makeConnection(self)
 
     def _broke(self, exception: Exception) -> None:

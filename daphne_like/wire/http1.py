@@ -23,7 +23,7 @@ from daphne_like.wire.http1_patience import BODY, Patience, Phase, nobody_knows
 from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
 from daphne_like.wire.http1_tunnel import Tunnel
-from daphne_like.wire.shared import Shared, address_of
+from daphne_like.wire.shared import Shared, address_of, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
@@ -323,7 +323,8 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         self._write_pieces = transport.writeSequence
         self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
-        self._reader = RequestReader(self._shared.limits, self.client, server, "http")
+        security = security_of(transport)
+        self._reader = RequestReader(self._shared.limits, self.client, server, *security)
         # Twisted's own transports send no files, and do not tell what is not sent yet: there,
         # only what has been taken whole counts.
         self._support = WITH_FILES if getattr(transport, "sends_files", False) else WITHOUT_FILES

@@ -9,7 +9,7 @@ nowhere else.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -69,6 +69,7 @@ class RequestReader:
         "_scheme",
         "_server",
         "_tail",
+        "_tls",
         "_unbounded",
         "complete",
         "framing",
@@ -79,7 +80,12 @@ class RequestReader:
     framing: Framing
 
     def __init__(
-        self, limits: Limits, client: Address | None, server: Address | None, scheme: str
+        self,
+        limits: Limits,
+        client: Address | None,
+        server: Address | None,
+        scheme: str,
+        tls: dict[str, Any] | None = None,
     ) -> None:
         self._limits = limits
         # A head of no more bytes than its line may have is within all limits.
@@ -87,6 +93,7 @@ class RequestReader:
         self._client = client
         self._server = server
         self._scheme = scheme
+        self._tls = tls
         self._fields: Fields = []
         self._tail = b""
         self._overhead = 0
@@ -252,7 +259,7 @@ class RequestReader:
             host,
             self._client,
             self._server,
-            None,
+            self._tls,
             self.framing.upgrade,
         )
 

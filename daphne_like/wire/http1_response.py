@@ -162,6 +162,9 @@ class ResponseSide:
         """Send a 103 with `fields` before the head (RFC 8297)."""
         self._write(_lines_of(b"HTTP/1.1 103 Early Hints\r\n", fields))
 
+    def push(self, target: bytes, fields: Fields) -> None:
+        """HTTP/1 has no pushes; ``supports`` never names them."""
+
     def wanted(self) -> None:
         """The application reads: a client that waits for a 100 gets it (RFC 9110, 10.1.1)."""
         if self._continue_due and not self._head_sent:

@@ -14,6 +14,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import ISSLTransport
 
 from daphne_like.clock import Clock
 from daphne_like.errors import RemoteFault
@@ -208,3 +209,12 @@ def address_of(address: Any) -> Address | None:
         return (host.removeprefix("::ffff:") if "." in host else host), address.port
     name = address.name if isinstance(address, UNIXAddress) else None
     return (name.decode("utf-8", "replace"), None) if name else None
+
+
+def security_of(transport: Any) -> tuple[str, dict[str, Any] | None]:
+    """The scheme of what comes over `transport`, and what the ASGI extension ``tls`` says of it.
+
+    Twisted's own TLS transports tell nothing that they could not tell wrong.
+    """
+    scheme = "https" if ISSLTransport.providedBy(transport) else "http"
+    return scheme, getattr(transport, "tls", None)
