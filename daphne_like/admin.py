@@ -37,6 +37,7 @@ from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
 from daphne_like.metrics import Requests, Sources, metrics
 from daphne_like.watchdog import Watchdog
+from daphne_like.wire.negotiate import Negotiation
 from daphne_like.wire.shared import DefaultFields, Drainable, Shared
 
 _logger = logging.getLogger("daphne_like.admin")
@@ -87,6 +88,7 @@ class Admin:
         kind = type(application.loop).__module__.partition(".")[0]
         self._sources = Sources(requests, shared, application, watchdog, kind)
         self._stage = stage
+        self._negotiation = Negotiation(self._shared, http2=False)
         self._port: IListeningPort | None = None
         self._pages: dict[bytes, Callable[[], _Reply]] = {
             b"/livez": self._live,
@@ -97,7 +99,7 @@ class Admin:
 
     async def listen(self) -> None:
         """Listen; raises :class:`StartupError`."""
-        listening = self._endpoint.listen(HTTPFactory(self._shared))
+        listening = self._endpoint.listen(HTTPFactory(self._shared, self._negotiation))
         try:
             self._port = await listening.asFuture(asyncio.get_running_loop())
         except StartupError as error:

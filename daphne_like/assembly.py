@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 
 from daphne_like import config as configuration
 from daphne_like import health
@@ -37,7 +37,7 @@ from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
-from daphne_like.wire.http1 import HTTP1Connection
+from daphne_like.wire.negotiate import H2, Negotiation
 from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
@@ -48,19 +48,24 @@ class HTTPFactory(Factory):
 
     noisy = False
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, negotiation: Negotiation) -> None:
         self.shared = shared
+        self._negotiation = negotiation
         self._flood = shared.flood(self._tell)
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTP1Connection | None:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """``None`` for a client that has as many connections as it may have."""
+        return self.buildNegotiated(addr, None)
+
+    def buildNegotiated(self, addr: IAddress | None, name: bytes | None) -> Protocol | None:
+        """The same where TLS has agreed on the protocol `name`, if it has."""
         most = self.shared.limits.client_connections
         if most and self._connections_of(address_of(addr)) >= most:
             if told := self._flood.count():
                 self._tell(told)
             return None
         self.shared.accepted += 1
-        return HTTP1Connection(self.shared)
+        return self._negotiation.connection(name)
 
     def _tell(self, closed: int) -> None:
         most = self.shared.limits.client_connections
@@ -68,6 +73,14 @@ class HTTPFactory(Factory):
 
     def _connections_of(self, client: Address | None) -> int:
         return 0 if client is None else self.shared.clients[client[0]]
+
+
+def negotiation_of(config: Config, shared: Shared) -> Negotiation:
+    """Which HTTP the connections of `shared` may speak."""
+    negotiation = Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
+    if not config.no_http2 and H2 not in negotiation.protocols:
+        _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
+    return negotiation
 
 
 def application_of(config: Config) -> ASGIApplication:

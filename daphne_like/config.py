@@ -21,7 +21,8 @@ FACTS = ("for", "port", "proto", "host", "prefix")
 """What proxy headers can say."""
 
 GROUPS = (
-    "Application", "Listening", "HTTP", "Proxies", "WebSocket", "Logging", "Health", "Limits",
+    "Application", "Listening", "TLS", "HTTP", "HTTP/2", "Proxies", "WebSocket", "Logging",
+    "Health", "Limits",
 )  # fmt: skip
 
 
@@ -184,6 +185,15 @@ class Config:
         group="HTTP",
         help="A header for every response, as 'name: value'; may be given several times.",
         type=header,
+    )
+    no_http2: bool = _option(
+        False, "--no-http2", group="HTTP/2", help="Speak HTTP/1 only, with and without TLS."
+    )
+    no_h2c: bool = _option(
+        False,
+        "--no-h2c",
+        group="HTTP/2",
+        help="Speak HTTP/2 over TLS only: without it, a client may begin with it.",
     )
     proxy_headers: bool = _option(
         False,

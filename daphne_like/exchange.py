@@ -170,11 +170,21 @@ class ResponseHead:
     ``length`` is the application's Content-Length or ``None``; ``bodiless`` says that no
     body may follow (HEAD, 204, 304: RFC 9110, section 6.4.1); ``close`` that the
     application asked for the connection's end; ``own`` names the default fields (Date,
-    Server) that the application has set itself. ``encoded`` and ``whole`` are a wire's: what it
-    has made of the head, and with what.
+    Server) that the application has set itself. ``encoded`` and ``whole`` are HTTP/1's: what it
+    has made of the head, and with what; ``listed`` is that of the other wires.
     """
 
-    __slots__ = ("bodiless", "close", "encoded", "fields", "length", "own", "status", "whole")
+    __slots__ = (
+        "bodiless",
+        "close",
+        "encoded",
+        "fields",
+        "length",
+        "listed",
+        "own",
+        "status",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -194,6 +204,7 @@ class ResponseHead:
         self.own = own
         self.encoded: bytes | None = None
         self.whole: tuple[bytes, bytes] | None = None
+        self.listed: tuple[Fields, Fields] | None = None
 
 
 class Stream(Protocol):

@@ -97,6 +97,22 @@ def judge_request(headers: Fields, http_version: str) -> tuple[bytes, Framing]:
     )
 
 
+def judge_multiplexed(headers: Fields) -> Framing:
+    """Judge the fields (names in lower case) of a request on a stream of its own: its framing.
+
+    There a body ends with its stream, and the connection is nobody's business (RFC 9113, section
+    8.2.2). ``length`` is what Content-Length says, ``None`` without one. Raises
+    :class:`RemoteFault`: 400 for a malformed or repeated one, 417 for an unknown expectation.
+    """
+    found = [field for field in headers if field[0] in _FRAMING_NAMES]
+    said = dict(found)
+    if len(said) < len(found):
+        _refuse_repeated(found)
+    length = _length_of(said, "2") if b"content-length" in said else None
+    expect = _expects(said.get(b"expect"), "1.1")
+    return Framing(length, True, expect, None, b"trailers" in _tokens_of(found, b"te"))
+
+
 def _refuse_repeated(found: Fields) -> None:
     names = [name for name, _ in found]
     for name in (b"host", b"content-length", b"transfer-encoding", b"expect"):

@@ -191,6 +191,48 @@ class Limits:
     backlog: int = _limit(
         2048, "connections", "The kernel holds while none is accepted.", "--backlog"
     )
+    http2_streams: int = _limit(
+        100,
+        "streams",
+        "One HTTP/2 connection may have open at the same time. Those whose client has left count "
+        "until their application has ended; further ones are refused.",
+    )
+    http2_heads: int = _limit(
+        MIB,
+        "bytes",
+        "Header fields of all open streams of an HTTP/2 connection together, with 32 for each "
+        "field; streams beyond are refused. A few bytes can stand for many of them.",
+    )
+    http2_resets: int = _limit(
+        1000,
+        "resets",
+        "Of streams in a row that an HTTP/2 client may cause, by its own doing or by breaking the "
+        "rules; more ends the connection. As many are given back as --http2-reset-rate says.",
+    )
+    http2_reset_rate: int = _limit(
+        33, "resets a second", "Given back to an HTTP/2 client that has used up --http2-resets."
+    )
+    http2_control_frames: int = _limit(
+        1000,
+        "frames",
+        "In a row that carry nothing (PING, SETTINGS, priorities, empty DATA) an HTTP/2 client may "
+        "send; more ends the connection. As many are given back as --http2-control-rate says.",
+    )
+    http2_control_rate: int = _limit(
+        100,
+        "frames a second",
+        "Given back to an HTTP/2 client that has used up --http2-control-frames.",
+    )
+    http2_ping_interval: float = _limit(
+        30.0,
+        "seconds",
+        "Of silence, after which an HTTP/2 client with open streams is pinged; 0 for no pings.",
+    )
+    http2_ping_timeout: float = _limit(
+        20.0,
+        "seconds",
+        "An HTTP/2 client has after a ping to send something; then the connection is cut.",
+    )
     ping_interval: float = _limit(
         20.0,
         "seconds",

@@ -111,15 +111,21 @@ def _config_option(item: Any) -> Option:
 def _limit_option(item: Any) -> Option:
     given = item.metadata
     flags = given["flags"] or ("--" + item.name.replace("_", "-"),)
-    socket = item.name.startswith(("websocket", "ping"))
+    kind = item.name.partition("_")[0]
     return Option(
         item.name,
         flags,
         int if type(item.default) is int else float,
         item.default,
         f"{given['reason']} ({given['unit']})",
-        "WebSocket" if socket else "Limits",
+        _LIMIT_GROUPS.get(kind, "Limits"),
     )
+
+
+_LIMIT_GROUPS = {"websocket": "WebSocket", "websockets": "WebSocket", "ping": "WebSocket"} | {
+    "http2": "HTTP/2"
+}
+"""Limits of one kind of traffic stand with its other options."""
 
 
 _LIMIT_NAMES = frozenset(item.name for item in fields(Limits))

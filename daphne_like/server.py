@@ -27,6 +27,7 @@ from daphne_like.assembly import (
     asgi,
     describe,
     listening_on,
+    negotiation_of,
     shared_for,
 )
 from daphne_like.config import Config
@@ -109,7 +110,7 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        await self._listen(HTTPFactory(shared), proxies)
+        await self._listen(HTTPFactory(shared, negotiation_of(config, shared)), proxies)
         self._stage = Stage.READY
 
     async def _administer(self, application: Application, shared: Shared) -> None:

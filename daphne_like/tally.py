@@ -56,6 +56,28 @@ class Tally:
         return max(0.0, self._began + self._seconds - self._now())
 
 
+class Bucket:
+    """What a peer may do `burst` times in a row, and `rate` times a second in the long run."""
+
+    __slots__ = ("_burst", "_left", "_now", "_rate", "_since")
+
+    def __init__(self, now: Callable[[], float], burst: int, rate: int) -> None:
+        self._now = now
+        self._burst = self._left = float(burst)
+        self._rate = rate
+        self._since = now()
+
+    def take(self) -> bool:
+        """Count one; ``False`` where it is one too many."""
+        now = self._now()
+        self._left = min(self._burst, self._left + (now - self._since) * self._rate)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Flood:
     """A tally that has the last word: what it keeps is told when its time is over.
 

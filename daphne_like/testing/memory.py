@@ -163,6 +163,11 @@ class MemoryWire:
         elif len(self.outgoing) > self._write_budget and not self._congested:
             self._congest()
 
+    def hand_over(self, protocol: IProtocol) -> None:
+        """Let `protocol` take the place of the one that the connection has begun with."""
+        self._protocol = protocol
+        protocol.makeConnection(self)
+
     sends_files = True
 
     def send_file(

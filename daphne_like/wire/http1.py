@@ -19,11 +19,11 @@ from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
-from daphne_like.wire.http1_patience import BODY, Patience, Phase, nobody_knows
-from daphne_like.wire.http1_request import RequestReader
+from daphne_like.wire.http1_patience import BODY, Patience, Phase
+from daphne_like.wire.http1_request import PriorKnowledge, RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
 from daphne_like.wire.http1_tunnel import Tunnel
-from daphne_like.wire.shared import Shared, address_of, security_of
+from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
@@ -60,7 +60,7 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
             try:
                 request, rest = reader.take(data)
             except RemoteFault as fault:
-                self._refuse(fault)
+                self._not_understood(fault)
                 return b""
         if request is not None:
             self._request_received(request, reader.framing)
@@ -68,6 +68,20 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
             self._head_begun = True
             self._deadline.set(self._shared.limits.head_timeout)
         return rest
+
+    def _not_understood(self, fault: RemoteFault) -> None:
+        """Refuse what is no request, unless the connection was never meant for HTTP/1."""
+        begin = self._shared.prior_knowledge
+        first = self._left == self._shared.limits.connection_requests
+        if begin is None or not isinstance(fault, PriorKnowledge) or self._secure or not first:
+            self._refuse(fault)
+            return
+        self._phase = _DROPPED
+        self._deadline.stop()
+        self._patience.stop()
+        self.transport.unregisterProducer()
+        begin(self.transport, fault.rest)
+        self._shared.closed(self)
 
     def _request_received(self, request: Request, framing: Framing) -> None:
         self._head_begun = False
@@ -324,6 +338,7 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
         security = security_of(transport)
+        self._secure = security[0] == "https"
         self._reader = RequestReader(self._shared.limits, self.client, server, *security)
         # Twisted's own transports send no files, and do not tell what is not sent yet: there,
         # only what has been taken whole counts.

@@ -38,11 +38,6 @@ DOING = {phase: "idle" if phase in (Phase.HEAD, Phase.AHEAD) else "ending" for p
 """What a connection without an exchange does, by its phase."""
 
 
-def nobody_knows() -> int:
-    """How many bytes wait for the client, where the transport does not tell."""
-    return 0
-
-
 class Patience:
     """The deadlines of one connection, and what happens when they have passed."""
 

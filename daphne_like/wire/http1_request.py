@@ -27,6 +27,9 @@ _HALF_A_LINE_END = b"\r"
 END = b"\r\n\r\n"
 """What ends a head and a chunked body; nothing else does."""
 
+PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+"""What HTTP/2 begins with, as far as it looks like a head (RFC 9113, section 3.4)."""
+
 _VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
 _OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01])[0-9]\.[0-9]\Z")
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
@@ -49,6 +52,17 @@ class _Said(NamedTuple):
 
 _NOTHING_SAID = _Said(END * 2, [], b"", Framing(0, True, False, None))
 """No head ends so."""
+
+
+class PriorKnowledge(RemoteFault):
+    """A request that is no request: the client speaks HTTP/2 from the start.
+
+    ``rest`` is what has come behind it.
+    """
+
+    def __init__(self, rest: bytes) -> None:
+        super().__init__(505, "not HTTP/1.0 or HTTP/1.1")
+        self.rest = rest
 
 
 class RequestReader:
@@ -122,6 +136,8 @@ class RequestReader:
         Raises :class:`RemoteFault` with the status to answer.
         """
         head, rest = self.take_head(data)
+        if head == PREFACE:
+            raise PriorKnowledge(rest)
         return (self.request(head) if head else None), rest
 
     def take_head(self, data: bytes) -> tuple[bytes | None, bytes]:

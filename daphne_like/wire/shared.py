@@ -68,6 +68,7 @@ class DefaultFields:
         self._date = date
         self._now = now
         self._second = -math.inf
+        self._listed: list[Field] = []
         self._lines = b""
 
     def fields(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
@@ -80,11 +81,22 @@ class DefaultFields:
         """The same as lines of HTTP/1.1, each with its CRLF."""
         if own:
             return _lines(self.fields(own))
+        self._keep_up()
+        return self._lines
+
+    def listed(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
+        """The same, for wires that number their fields: one list until its content changes."""
+        if own:
+            return self.fields(own)
+        self._keep_up()
+        return self._listed
+
+    def _keep_up(self) -> None:
         now = self._now()
         if not self._second <= now < self._second + 1:
             self._second = now // 1
-            self._lines = _lines(self.fields())
-        return self._lines
+            self._listed = self.fields()
+            self._lines = _lines(self._listed)
 
 
 def _lines(fields: Iterable[Field]) -> bytes:
@@ -97,7 +109,8 @@ class Shared:
     ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
     may be, and with ``False`` when a twentieth of them, one at least, has left. ``refusals``
-    counts the requests that were refused, by status and reason.
+    counts the requests that were refused, by status and reason. ``prior_knowledge`` carries on a
+    transport whose client begins with HTTP/2's preface; ``None`` where it may not.
     """
 
     def __init__(
@@ -119,6 +132,7 @@ class Shared:
         self._refused = self.flood(_tell_refused, ONE_BY_ONE)
         self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
+        self.prior_knowledge: Callable[[Any, bytes], None] | None = None
         self._roomy = min(limits.connections - 1, int(limits.connections * _ROOMY))
         self._full = False
         self._emptied: Callable[[], None] | None = None
@@ -218,3 +232,8 @@ def security_of(transport: Any) -> tuple[str, dict[str, Any] | None]:
     """
     scheme = "https" if ISSLTransport.providedBy(transport) else "http"
     return scheme, getattr(transport, "tls", None)
+
+
+def nobody_knows() -> int:
+    """How many bytes wait for the client, where the transport does not tell."""
+    return 0

@@ -12,7 +12,20 @@ from daphne_like.limits import LIMITS, Limits
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
 
-UNITS = {"bytes", "bytes a second", "fields", "seconds", "connections", "requests", "sockets"}
+UNITS = {
+    "frames",
+    "frames a second",
+    "resets",
+    "resets a second",
+    "streams",
+    "bytes",
+    "bytes a second",
+    "fields",
+    "seconds",
+    "connections",
+    "requests",
+    "sockets",
+}
 
 
 @each

@@ -1,0 +1,429 @@
+"""One HTTP/2 connection: many requests at once, each on a stream of its own (RFC 9113).
+
+The engine turns bytes into events and back; this module hands each event to its stream, and sees
+to it that what streams have to say leaves in few writes, as fast as the transport takes it. It
+must not know ASGI, coroutines or sockets: only its Twisted transport and ``open``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from daphne_like.errors import RemoteFault
+from daphne_like.exchange import Exchange, Fields, Snapshot
+from daphne_like.tally import Bucket
+from daphne_like.wire import http2_engine as engine_room
+from daphne_like.wire.http2_engine import (
+    ConnectionClosed,
+    DataReceived,
+    Event,
+    NGH2Error,
+    PingAcknowledged,
+    PingReceived,
+    PriorityUpdateReceived,
+    RequestReceived,
+    SettingsReceived,
+    StreamClosed,
+    TrailersReceived,
+    WindowUpdated,
+)
+from daphne_like.wire.http2_file import CAN_READ_FILES
+from daphne_like.wire.http2_request import HeadReader
+from daphne_like.wire.http2_stream import HTTP2Stream
+from daphne_like.wire.http2_time import Patience
+from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
+
+_AT_A_TIME = 64 * 1024
+"""Bytes that the engine is asked for at once: more would be new memory for each."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class HTTP2Connection(Patience, Protocol):
+    """One client's connection, and its streams."""
+
+    transport: Any
+
+    def __init__(self, shared: Shared) -> None:
+        limits = self.limits = shared.limits
+        self._shared = shared
+        self.defaults = shared.defaults
+        self.write_budget = limits.write_budget
+        self.engine = engine_room.made_engine(limits)
+        self._streams: dict[int, HTTP2Stream] = {}
+        self._leaving: list[Exchange] = []
+        self._heads = 0
+        self._served = 0
+        self._newest = 0
+        self._pushing = True
+        self._mid_frame = False
+        self.full = self.backlog = False
+        self._reading = self._flush_due = self._flushing = False
+        self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
+        self._control = Bucket(
+            shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
+        )
+        self._set_up_time()
+
+    # --- Requests -------------------------------------------------------------------------
+
+    def _request_received(self, event: RequestReceived) -> None:
+        self._newest = event.stream_id
+        self._open(event.stream_id, event.headers, event.end_stream)
+
+    def _open(self, number: int, head: Any, ended: bool) -> None:
+        reader = self._reader
+        try:
+            request = reader.request(head)
+        except RemoteFault as fault:
+            self._refuse(number, fault, ended)
+            return
+        framing = reader.framing
+        # Nothing is pushed for what was pushed itself (RFC 9113, section 8.4).
+        pushes = self._pushing and number % 2 == 1
+        stream = HTTP2Stream(self, number, _SUPPORTS[pushes, framing.trailers])
+        stream.size = reader.size
+        stream.authority = request.authority
+        if not self._has_room(stream):
+            return
+        self._streams[number] = stream
+        self._heads += stream.size
+        self._served += 1
+        if request.upgrade is not None:
+            stream.await_tunnel()
+        elif self.limits.http_timeout is not None:
+            stream.limit_time(self.limits.http_timeout)
+        if ended:
+            stream.ended = True
+        elif request.upgrade is None:
+            stream.expect(framing.length, framing.expect)
+        self._begin_pulse()
+        exchange = self._shared.open(request, stream)
+        # An application that starts at once may have answered already.
+        if stream.live:
+            stream.exchange = exchange
+            if ended or request.upgrade is not None:
+                exchange.body_ended()
+
+    def _refuse(self, number: int, fault: RemoteFault, ended: bool) -> None:
+        """Answer in the application's place; what follows on the stream is thrown away."""
+        stream = self._streams[number] = HTTP2Stream(self, number, _NOTHING)
+        stream.ended = ended
+        stream.refuse(fault)
+
+    def _has_room(self, stream: HTTP2Stream) -> bool:
+        """Whether the client may have one more stream; those whose application goes on count."""
+        if self._leaving:
+            self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
+        busy = len(self._streams) + len(self._leaving)
+        size = self._heads + stream.size
+        if busy < self.limits.http2_streams and size <= self.limits.http2_heads:
+            return True
+        self.refused(RemoteFault(503, "too many streams of one connection"))
+        stream.reset(engine_room.REFUSED_STREAM)
+        return False
+
+    def push(self, parent: int, target: bytes, fields: Fields) -> None:
+        """Promise the response to a GET of `target` on the stream `parent`, and open it."""
+        reader = self._reader
+        head = reader.pushed(target, fields, self._streams[parent].authority)
+        try:
+            number = self.engine.send_push_promise(parent, head)
+        except NGH2Error:
+            return  # The client does not want it, or has gone.
+        self._open(number, head, True)
+        self.written()
+
+    # --- Events of streams ------------------------------------------------------------------
+
+    def _data_received(self, event: DataReceived) -> None:
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            return
+        data = event.data
+        if data:
+            stream.data_received(data)
+        elif not event.end_stream:
+            self._count_control(event)
+        if event.end_stream:
+            stream.request_ended()
+
+    def _trailers_received(self, event: TrailersReceived) -> None:
+        """A body's trailers end it; ASGI has no place for them."""
+        stream = self._streams.get(event.stream_id)
+        if stream is not None:
+            stream.request_ended()
+
+    def _stream_closed(self, event: StreamClosed) -> None:
+        stream = self._streams.pop(event.stream_id, None)
+        if stream is None:
+            if event.error_code and event.stream_id > self._newest:
+                # The engine has reset it before it was a request.
+                self._newest = event.stream_id
+                self.refused(RemoteFault(400, "malformed head"))
+                self._count_reset()
+            return
+        self._heads -= stream.size
+        if stream.live:
+            self._count_reset()
+        stream.closed("the client has reset the stream")
+        if not self._streams:
+            self._all_closed()
+
+    def left(self, exchange: Exchange) -> None:
+        """An exchange has lost its stream: its application may go on for a while."""
+        if not exchange.finished:
+            self._leaving.append(exchange)
+
+    def _all_closed(self) -> None:
+        if self._goodbye_said:
+            self._close()
+        elif self._served >= self.limits.connection_requests > 0:
+            self._begin_goodbye()
+        elif not self._leaving_in_steps:
+            self._deadline.set(self.limits.keep_alive)
+
+    # --- Events of the connection -------------------------------------------------------------
+
+    def _settings_received(self, event: SettingsReceived) -> None:
+        pushing = engine_room.enables_push(event)
+        if pushing is not None:
+            self._pushing = pushing
+        self._count_control(event)
+
+    def _count_control(self, event: Event) -> None:
+        if not self._control.take():
+            self._end_abuse("too many frames that carry nothing")
+
+    def _count_reset(self) -> None:
+        if not self._resets.take():
+            self._end_abuse("too many streams reset")
+
+    def _end_abuse(self, reason: str) -> None:
+        """A client that costs more than it asks for: GOAWAY, and no stream survives it."""
+        if self._over:
+            return
+        with suppress(NGH2Error):  # The engine may be about to end it by itself.
+            self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
+        self._lost_protocol(reason)
+
+    def _connection_closed(self, event: ConnectionClosed) -> None:
+        """The engine has ended the connection: in order, or because the rules were broken."""
+        if event.error_code:
+            said = event.debug_data.decode("latin-1") or f"error {event.error_code}"
+            self._lost_protocol(said)
+        else:
+            self._close()
+
+    def _lost_protocol(self, reason: str) -> None:
+        """Nothing more can be understood: what waits may leave, then the connection ends."""
+        if self._over:
+            return
+        self.refused(RemoteFault(400, f"HTTP/2: {reason}"))
+        self._end_streams(f"HTTP/2: {reason}")
+        self._write_out()
+        self._close()
+
+    def _engine_failed(self, error: NGH2Error) -> None:
+        """The engine has given up, and writes no more: the GOAWAY is ours."""
+        if not self._mid_frame and not self._over:
+            self.transport.write(engine_room.calm_down(self._newest))
+        self._dead = True
+        self._lost_protocol(str(error))
+
+    def _end_streams(self, reason: str) -> None:
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.closed(reason)
+
+    # --- Writing ------------------------------------------------------------------------------
+
+    def written(self) -> None:
+        """A stream has something to send: with what the others have, where there are others."""
+        if self._reading or self._flush_due:
+            return
+        if len(self._streams) < 2 and not self._flushing:
+            self.flush()
+        else:
+            self._flush_later()
+
+    def _flush_later(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._shared.clock.callLater(0, self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        if self._flush_due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what the engine has, as far as the transport takes it now."""
+        self._flush_due = False
+        if self._over:
+            return
+        self._write_out()
+        queued = self.engine.queued_body_size()
+        if queued or self.backlog:
+            self._look_at_queues(queued > 0)
+        if not self._reading:
+            self._take_events()
+
+    def _look_at_queues(self, backlog: bool) -> None:
+        self.backlog = backlog
+        self._flushing = True
+        for stream in list(self._streams.values()):
+            stream.look_at_queue()
+        self._flushing = False
+
+    def _write_out(self) -> None:
+        engine, write = self.engine, self.transport.write
+        while not self.full and not self._dead:
+            data = engine.data_to_send(_AT_A_TIME)
+            if not data:
+                return
+            write(data)
+            self._mid_frame = len(data) == _AT_A_TIME
+            if not self._mid_frame:
+                return
+
+    def later(self, call: Callable[[], object]) -> None:
+        """Call in the loop's next turn."""
+        self._shared.clock.callLater(0, call)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server stops."""
+        return self._shared.draining
+
+    def refused(self, fault: RemoteFault) -> None:
+        """Count and log what was refused."""
+        self._shared.refused(self.client, fault, left=False)
+
+    # --- Reading ------------------------------------------------------------------------------
+
+    def _take_events(self) -> None:
+        events = self.engine.events()
+        if not events:
+            return
+        was_reading, self._reading = self._reading, True
+        for event in events:
+            react = _REACTIONS.get(type(event))
+            if react is not None:
+                react(self, event)
+        self._reading = was_reading
+        if not (was_reading or self._over) and self.engine.want_write:
+            self._flush_later()
+
+    def snapshot(self) -> Snapshot:
+        """What the connection does now."""
+        found = [stream.progress() for stream in self._streams.values()]
+        current = tuple(progress for progress in found if progress is not None)
+        state = "ending" if self._over else "request" if current else "idle"
+        return Snapshot(self._opened, self._served, state, current)
+
+    # --- Twisted --------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        transport, shared = self.transport, self._shared
+        self.client = address_of(transport.getPeer())
+        server = address_of(transport.getHost())
+        self._reader = HeadReader(self.limits, self.client, server, *security_of(transport))
+        self._unsent = getattr(transport, "unsent", nobody_knows)
+        transport.registerProducer(self, True)
+        self._opened = shared.clock.seconds()
+        shared.opened(self)
+        self._deadline.set(self.limits.head_timeout)
+        self._write_out()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._heard()
+        self._reading = True
+        try:
+            self.engine.receive_data(data)
+        except NGH2Error as error:
+            self._take_events()
+            self._reading = False
+            self._engine_failed(error)
+            return
+        self._take_events()
+        self._reading = False
+        self.flush()
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more: no stream can go on without its windows."""
+        self._end_streams("the client closed the connection")
+        self._over = True
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close has gone out; the client's is awaited."""
+
+    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+        self._stop_time()
+        self._over = True
+        self._end_streams(reason.getErrorMessage())
+        self._shared.closed(self)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: the client reads too slowly."""
+        self.full = True
+        self._expect_reading()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer has drained."""
+        self.full = False
+        if self._over:
+            self._write_out()
+            self._linger()
+            return
+        waiting = [stream for stream in self._streams.values() if not stream.stalled]
+        self.flush()
+        for stream in waiting:
+            stream.drained()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; ``connectionLost`` does the rest."""
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+def _supports(pushes: bool, trailers: bool) -> frozenset[str]:
+    """What works on a stream, by what the client has said of itself and of the request."""
+    there = {
+        "http.response.early_hint": True,
+        "http.response.pathsend": CAN_READ_FILES,
+        "http.response.zerocopysend": CAN_READ_FILES,
+        "http.response.push": pushes,
+        "http.response.trailers": trailers,
+    }
+    return frozenset(name for name, is_there in there.items() if is_there)
+
+
+_SUPPORTS = {
+    (pushes, trailers): _supports(pushes, trailers)
+    for pushes in (False, True)
+    for trailers in (False, True)
+}
+
+_REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
+    RequestReceived: HTTP2Connection._request_received,
+    DataReceived: HTTP2Connection._data_received,
+    TrailersReceived: HTTP2Connection._trailers_received,
+    StreamClosed: HTTP2Connection._stream_closed,
+    SettingsReceived: HTTP2Connection._settings_received,
+    PingReceived: HTTP2Connection._count_control,
+    PriorityUpdateReceived: HTTP2Connection._count_control,
+    PingAcknowledged: HTTP2Connection._ping_acknowledged,
+    WindowUpdated: HTTP2Connection._window_updated,
+    ConnectionClosed: HTTP2Connection._connection_closed,
+}

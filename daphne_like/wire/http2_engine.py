@@ -1,0 +1,105 @@
+"""The HTTP/2 engine: ngh2, which is libnghttp2 (RFC 9113), as this server uses it.
+
+It parses and writes frames, compresses heads, keeps the windows, schedules by priority (RFC 9218)
+and holds the peer to the grammar. This module must not know what a request is. ngh2 is imported
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from ngh2 import (
+    Configuration,
+    Connection,
+    ConnectionClosed,
+    DataReceived,
+    DenialOfServiceError,
+    Event,
+    NGH2Error,
+    PingAcknowledged,
+    PingReceived,
+    PriorityUpdateReceived,
+    RequestReceived,
+    Role,
+    Setting,
+    SettingsReceived,
+    StreamClosed,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+
+from daphne_like.limits import Limits
+
+__all__ = [
+    "Connection",
+    "ConnectionClosed",
+    "DataReceived",
+    "DenialOfServiceError",
+    "Event",
+    "NGH2Error",
+    "PingAcknowledged",
+    "PingReceived",
+    "PriorityUpdateReceived",
+    "RequestReceived",
+    "SettingsReceived",
+    "StreamClosed",
+    "StreamReset",
+    "TrailersReceived",
+    "WindowUpdated",
+    "calm_down",
+    "made_engine",
+]
+
+NO_ERROR = 0x00
+INTERNAL_ERROR = 0x02
+REFUSED_STREAM = 0x07
+CANCEL = 0x08
+ENHANCE_YOUR_CALM = 0x0B
+
+_BEYOND = 2
+"""The engine gives up a connection whose head is so many times over its limit: until there, we
+answer its stream, 431, and others go on."""
+
+_LARGEST_WINDOW = 2**31 - 1
+
+
+def made_engine(limits: Limits) -> Connection:
+    """The server's end of one connection, its SETTINGS ready to be sent.
+
+    A stream's window is what may wait for the application; that of the connection has room for
+    all streams, so that no stream waits for another's application.
+    """
+    configuration = Configuration(
+        auto_window_update=False,
+        max_inbound_header_list_size=_BEYOND * limits.head_size,
+        max_inbound_header_count=_BEYOND * limits.head_fields,
+        stream_reset_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
+        glitch_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
+        max_outbound_ack=limits.http2_control_frames,
+    )
+    engine = Connection(Role.SERVER, configuration)
+    window = min(limits.read_budget, _LARGEST_WINDOW)
+    engine.initiate_connection(
+        {
+            Setting.MAX_CONCURRENT_STREAMS: limits.http2_streams,
+            Setting.INITIAL_WINDOW_SIZE: window,
+            Setting.MAX_HEADER_LIST_SIZE: limits.head_size,
+            Setting.ENABLE_CONNECT_PROTOCOL: 1,
+            Setting.NO_RFC7540_PRIORITIES: 1,
+        }
+    )
+    of_all = min(window * limits.http2_streams, _LARGEST_WINDOW)
+    engine.set_local_window_size(max(of_all, 65535))
+    return engine
+
+
+def enables_push(event: SettingsReceived) -> bool | None:
+    """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
+    value = event.settings.get(Setting.ENABLE_PUSH)
+    return None if value is None else value == 1
+
+
+def calm_down(last_stream: int) -> bytes:
+    """A GOAWAY with ENHANCE_YOUR_CALM, where the engine has given up and writes no more."""
+    payload = last_stream.to_bytes(4, "big") + ENHANCE_YOUR_CALM.to_bytes(4, "big")
+    return len(payload).to_bytes(3, "big") + b"\x07\x00" + bytes(4) + payload
