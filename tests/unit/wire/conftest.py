@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.attacker import Attacker
 from tests.support.http1 import Served
 
 
@@ -25,3 +26,17 @@ def serve() -> Iterator[Callable[..., Served]]:
         served.turn()
         assert served.clock.getDelayedCalls() == []
         assert served.shared.connections == set()
+
+
+@pytest.fixture
+def attack() -> Iterator[Callable[..., Attacker]]:
+    """Make an :class:`Attacker`; at the end it vanishes, and no timer may be left."""
+    made: list[Attacker] = []
+
+    def make(**options: Any) -> Attacker:
+        made.append(Attacker(**options))
+        return made[-1]
+
+    yield make
+    for attacker in made:
+        attacker.leave()
