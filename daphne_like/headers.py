@@ -331,28 +331,36 @@ def _checked(raw: Iterable[bytes]) -> Field:
 _NOT_IN_HANDSHAKES = _SERVER_OWNED | {b"content-length"}
 """A 101 has no body (RFC 9110, section 8.6)."""
 
-_NOT_IN_TRAILERS = _SERVER_OWNED | frozenset(
-    (
-        b"authorization",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"host",
-        b"set-cookie",
-        b"te",
-        b"trailer",
-    )
+_OF_THE_MESSAGE = _SERVER_OWNED | {b"content-length", b"host", b"te", b"trailer"}
+
+_NOT_IN_TRAILERS = _OF_THE_MESSAGE | frozenset(
+    (b"authorization", b"content-encoding", b"content-range", b"content-type", b"set-cookie")
 )
 """Fields of framing, routing and authentication (RFC 9110, section 6.5.1)."""
+
+_NOT_IN_PUSHES = _OF_THE_MESSAGE | {b"expect"}
+"""What is promised has no body (RFC 9113, section 8.4), and is asked of the same host."""
 
 
 def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
     """Judge what an application wants to send behind a body; raises :class:`BadField`."""
+    return _without(fields, _NOT_IN_TRAILERS, "be a trailer")
+
+
+def push_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+    """Judge the fields of a request whose response an application wants to push.
+
+    Their names are in lower case then. Raises :class:`BadField`.
+    """
+    judged = _without(fields, _NOT_IN_PUSHES, "be pushed")
+    return [(name.lower(), value) for name, value in judged]
+
+
+def _without(fields: Iterable[Iterable[bytes]], barred: frozenset[bytes], what: str) -> Fields:
     judged = [_checked(raw) for raw in fields]
     for name, _ in judged:
-        if name.lower() in _NOT_IN_TRAILERS:
-            raise BadField(f"header {name!r} may not be a trailer")
+        if name.lower() in barred:
+            raise BadField(f"header {name!r} may not {what}")
     return judged
 
 

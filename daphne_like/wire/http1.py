@@ -31,12 +31,17 @@ _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class HTTP1Connection(Tunnel, Patience, Protocol):
-    """One client's connection, and the stream of the exchange that it carries at the time."""
+    """One client's connection, and the stream of the exchange that it carries at the time.
+
+    `switch` carries on a transport whose client begins with HTTP/2's preface, and is given what
+    has come behind it; without it such a client is refused.
+    """
 
     transport: Any
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, switch: Callable[[Any, bytes], None] | None = None) -> None:
         self._shared = shared
+        self._switch = switch
         self._deadline = Deadline(shared.clock, self._deadline_passed)
         self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
@@ -71,16 +76,16 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
 
     def _not_understood(self, fault: RemoteFault) -> None:
         """Refuse what is no request, unless the connection was never meant for HTTP/1."""
-        begin = self._shared.prior_knowledge
+        switch = self._switch
         first = self._left == self._shared.limits.connection_requests
-        if begin is None or not isinstance(fault, PriorKnowledge) or self._secure or not first:
+        if switch is None or not (isinstance(fault, PriorKnowledge) and first):
             self._refuse(fault)
             return
         self._phase = _DROPPED
         self._deadline.stop()
         self._patience.stop()
         self.transport.unregisterProducer()
-        begin(self.transport, fault.rest)
+        switch(self.transport, fault.rest)
         self._shared.closed(self)
 
     def _request_received(self, request: Request, framing: Framing) -> None:
@@ -338,7 +343,8 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
         security = security_of(transport)
-        self._secure = security[0] == "https"
+        if security[0] == "https":
+            self._switch = None  # There it is for ALPN to say (RFC 9113, section 3.2).
         self._reader = RequestReader(self._shared.limits, self.client, server, *security)
         # Twisted's own transports send no files, and do not tell what is not sent yet: there,
         # only what has been taken whole counts.

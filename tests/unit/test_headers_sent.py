@@ -14,6 +14,7 @@ from daphne_like.headers import (
     BadField,
     accept_fields,
     hint_fields,
+    push_fields,
     response_head,
     trailer_fields,
 )
@@ -199,6 +200,35 @@ class TestExtensions:
     def test_nor_those_that_split_a_response(self) -> None:
         with pytest.raises(BadField, match="control character"):
             trailer_fields([(b"x", b"a\r\nb: c")])
+
+    def test_what_is_pushed_is_asked_for_by_fields_in_lower_case(self) -> None:
+        assert push_fields([[b"Accept", b"*/*"], (b"x-a", b"B")]) == [
+            (b"accept", b"*/*"),
+            (b"x-a", b"B"),
+        ]
+
+    @pytest.mark.parametrize(
+        "name",
+        [b"Content-Length", b"transfer-encoding", b"Host", b"Connection", b"Keep-Alive", b"TE",
+         b"Proxy-Connection", b"Upgrade", b"Trailer", b"Expect"],
+    )  # fmt: skip
+    def test_but_not_by_those_of_a_connection_or_a_body(self, name: bytes) -> None:
+        with pytest.raises(BadField, match="may not be pushed"):
+            push_fields([(name, b"x")])
+
+    @pytest.mark.parametrize(
+        ("field", "fault"),
+        [
+            ((b":path", b"/"), "not a token"),
+            ((b"", b"/"), "not a token"),
+            ((b"x", b"a\r\nb: c"), "control character"),
+            ((b"x", "text"), "expected to be `bytes`"),
+            (b"x", "pair of name and value"),
+        ],
+    )
+    def test_nor_by_what_is_no_field(self, field: Any, fault: str) -> None:
+        with pytest.raises(BadField, match=fault):
+            push_fields([field])
 
     def test_hints_are_links(self) -> None:
         assert hint_fields([b"</a>", b"</b>"]) == [(b"link", b"</a>"), (b"link", b"</b>")]

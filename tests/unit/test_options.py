@@ -180,6 +180,17 @@ def test_values_go_where_they_belong() -> None:
     assert config.limits.backlog == Limits().backlog
 
 
+HERE = (("127.0.0.1", 80),)
+
+
+@pytest.mark.parametrize(
+    "values", [{"endpoints": ("tcp:80", "haproxy:ssl:443")}, {"https_port": 443}]
+)
+def test_who_redirects_to_https_knows_where_it_is(values) -> None:
+    config = configure({"demo": True, "insecure_bind": HERE, **values})
+    assert config.insecure_bind == HERE
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -209,6 +220,17 @@ def test_values_go_where_they_belong() -> None:
         ),
         ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
         ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
+        (
+            {"demo": True, "insecure_bind": HERE},
+            "--insecure-bind has no https to redirect to: listen with TLS too, .* -e ssl:443:",
+        ),
+        (
+            {"demo": True, "insecure_bind": HERE, "endpoints": ("tcp:443",)},
+            "--insecure-bind has .* or say where it is by --https-port",
+        ),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 0}, "--https-port 0 is not between 1"),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 65536}, "--https-port 65536 is not"),
+        ({"demo": True, "https_port": 443}, "--insecure-bind has to be passed for --https-port"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
