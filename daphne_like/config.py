@@ -11,7 +11,7 @@ from typing import Any
 
 from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address, Field
-from daphne_like.headers import BadField, response_head
+from daphne_like.headers_sent import BadField, response_head
 from daphne_like.limits import Limits
 from daphne_like.places import admin_place, insecure_place
 

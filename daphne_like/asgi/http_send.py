@@ -23,7 +23,7 @@ from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.errors import AppFault, ClientDisconnected
 from daphne_like.exchange import Fields, Request, ResponseHead
-from daphne_like.headers import (
+from daphne_like.headers_sent import (
     BadField,
     hint_fields,
     push_fields,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daphne_like import headers
+from daphne_like import headers_sent
 from daphne_like.exchange import Fields
-from daphne_like.headers import (
+from daphne_like.headers_sent import (
     BadField,
     accept_fields,
     hint_fields,
@@ -105,8 +105,8 @@ class TestResponseFields:
         assert response_head(200, [], "GET").own == frozenset()
 
     def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(headers, "_good", remembered := set())
-        monkeypatch.setattr(headers, "_REMEMBER_AT_MOST", 1)
+        monkeypatch.setattr(headers_sent, "_good", remembered := set())
+        monkeypatch.setattr(headers_sent, "REMEMBER_AT_MOST", 1)
         fields = [(b"vary", b"a"), (b"vary", b"b"), (b"x-seldom", b"c")]
         assert response_head(200, fields, "GET").fields == fields
         assert remembered == {(b"vary", b"a")}
