@@ -39,7 +39,7 @@ from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
-from daphne_like.wire.negotiate import H2, Negotiation
+from daphne_like.wire.negotiate import Negotiation
 from daphne_like.wire.shared import Beside, DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
@@ -79,10 +79,7 @@ class HTTPFactory(Factory):
 
 def negotiation_of(config: Config, shared: Shared) -> Negotiation:
     """Which HTTP the connections of `shared` may speak."""
-    negotiation = Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
-    if not config.no_http2 and H2 not in negotiation.protocols:
-        _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
-    return negotiation
+    return Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
 
 
 def application_of(config: Config) -> ASGIApplication:

@@ -113,7 +113,10 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        await self._listen(HTTPFactory(shared, negotiation_of(config, shared)), proxies)
+        negotiation = negotiation_of(config, shared)
+        if not (config.no_http2 or negotiation.has_http2):
+            _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
+        await self._listen(HTTPFactory(shared, negotiation), proxies)
         self._stage = Stage.READY
 
     async def _administer(self, application: Application, shared: Shared) -> None:

@@ -47,8 +47,13 @@ class Negotiation:
         self._switch = self._begin_with_preface if can_switch else None
 
     @property
+    def has_http2(self) -> bool:
+        """Whether HTTP/2 can be spoken."""
+        return self._http2 is not None
+
+    @property
     def protocols(self) -> list[bytes]:
-        return [HTTP_1_1] if self._http2 is None else [H2, HTTP_1_1]
+        return [H2, HTTP_1_1] if self.has_http2 else [HTTP_1_1]
 
     def connection(self, negotiated: bytes | None = None) -> HTTP1Connection | HTTP2Connection:
         """The protocol of one connection, by what TLS has agreed on."""
