@@ -314,7 +314,7 @@ class HTTP2Connection(Patience, Protocol):
         was_reading, self._reading = self._reading, True
         for event in events:
             react = _REACTIONS.get(type(event))
-            if react is not None:
+            if react is not None and not self._over:
                 react(self, event)
         self._reading = was_reading
         if not (was_reading or self._over) and self.engine.want_write:

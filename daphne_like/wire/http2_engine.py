@@ -74,7 +74,6 @@ def made_engine(limits: Limits) -> Connection:
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
         stream_reset_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
-        glitch_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
     )
     engine = Connection(Role.SERVER, configuration)
