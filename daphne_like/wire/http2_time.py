@@ -104,7 +104,7 @@ class Patience:
 
     def _begin_pulse(self) -> None:
         """From now on the client has a reason to be there."""
-        if not self._beating and self.limits.http2_ping_interval:
+        if self.limits.http2_ping_interval:
             self._beating = True
             self._pulse.set(self.limits.http2_ping_interval)
 

@@ -81,22 +81,24 @@ class DefaultFields:
         """The same as lines of HTTP/1.1, each with its CRLF."""
         if own:
             return _lines(self.fields(own))
-        self._keep_up()
+        now = self._now()
+        if not self._second <= now < self._second + 1:
+            self._keep_up(now)
         return self._lines
 
     def listed(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
         """The same, for wires that number their fields: one list until its content changes."""
         if own:
             return self.fields(own)
-        self._keep_up()
-        return self._listed
-
-    def _keep_up(self) -> None:
         now = self._now()
         if not self._second <= now < self._second + 1:
-            self._second = now // 1
-            self._listed = self.fields()
-            self._lines = _lines(self._listed)
+            self._keep_up(now)
+        return self._listed
+
+    def _keep_up(self, now: float) -> None:
+        self._second = now // 1
+        self._listed = self.fields()
+        self._lines = _lines(self._listed)
 
 
 def _lines(fields: Iterable[Field]) -> bytes:
