@@ -80,7 +80,8 @@ class HeadReader:
             known = _METHODS.get(method)
             if known is not None and name == b":path" and first == b":method":
                 self.framing, self.size = framing, size + len(path)
-                return self._request(known, path, fields.copy(), host)
+                if self.size <= self._limits.head_size:
+                    return self._request(known, path, fields.copy(), host)
         return self._judged(head)
 
     def _judged(self, head: Head) -> Request:
