@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -147,8 +148,8 @@ class TestMemory:
         heads = data.draw(st.lists(HEADS, min_size=1, max_size=6))
         limits = {"head_size": data.draw(st.integers(210, 400)), "line_size": 100, "body_size": 4}
         at = reader(**limits)
-        for head in [again for head in heads for again in (head, head)]:
-            assert outcome(at, head) == outcome(reader(**limits), head)
+        for again in chain.from_iterable(map(alike, heads)):
+            assert outcome(at, again) == outcome(reader(**limits), again)
 
     def test_no_two_requests_have_the_same_list_of_fields(self) -> None:
         at = reader()
@@ -178,6 +179,12 @@ class TestMemory:
         assert at._said.fields_in_all == 0
 
 
+def alike(head: tuple[Field, ...]) -> list[tuple[Field, ...]]:
+    """The head, and others that differ in their path only."""
+    paths = [b"/", b"/a?b", b"/#", b"/" * 90, b"/" * 101, b"/"]
+    return [tuple((n, path if n == b":path" else v) for n, v in head) for path in paths]
+
+
 NAMES = st.sampled_from([b"accept", b"cookie", b"te", b"x-one", b"content-length", b"host"])
 
 
@@ -186,12 +193,12 @@ def _heads(draw: st.DrawFn) -> tuple[Field, ...]:
     """A head of a few kinds, so that many are alike."""
     said = {
         b":method": draw(st.sampled_from([b"GET", b"POST", b"OPTIONS"])),
-        b":path": draw(st.sampled_from([b"/", b"/a?b", b"/#", b"/" * 90, b"/" * 101])),
+        b":path": b"/",
         b":scheme": draw(st.sampled_from([b"http", b"https"])),
         b":authority": draw(st.sampled_from([b"a.example", b"b.example"])),
     }
     order = draw(st.sampled_from(list(PSEUDO.values())))
-    fields = {name: said[b":authority"] for name in draw(st.lists(NAMES, max_size=4))}
+    fields = dict.fromkeys(draw(st.lists(NAMES, max_size=4)), said[b":authority"])
     fields |= {b"content-length": b"5"} if b"content-length" in fields else {}
     crumbs = draw(st.sampled_from([(), ((b"cookie", b"a"), (b"cookie", b"b"))]))
     return (*[(name, said[name]) for name, _ in order], *fields.items(), *crumbs)
