@@ -348,6 +348,8 @@ class HTTP2Connection(Patience, Protocol):
         shared.opened(self)
         self._deadline.set(self.limits.head_timeout)
         self._write_out()
+        if shared.draining:
+            self._begin_goodbye()
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:

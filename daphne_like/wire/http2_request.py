@@ -108,8 +108,10 @@ class HeadReader:
             (first, method), (name, path) = head[0], head[at]
             known = _METHODS.get(method)
             target = TARGETS[path]
-            if target and known and name == b":path" and first == b":method":
-                self.framing, self.size = framing, size + len(path)
+            size += len(path)
+            good = name == b":path" and first == b":method" and size <= self._limits.head_size
+            if target and known and good:
+                self.framing, self.size = framing, size
                 return Request(
                     known,
                     *target,

@@ -95,6 +95,15 @@ def test_defaults_are_daphnes_or_the_designs(name, default) -> None:
     assert BY_NAME[name].default == default
 
 
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("http2_streams", "HTTP/2"), ("no_h2c", "HTTP/2"), ("ping_interval", "WebSocket"),
+     ("websockets_per_client", "WebSocket"), ("head_size", "Limits")],
+)  # fmt: skip
+def test_a_limit_stands_with_the_options_of_its_kind(name, group) -> None:
+    assert BY_NAME[name].group == group
+
+
 def test_an_option_knows_its_kind() -> None:
     assert BY_NAME["demo"].switch
     assert not BY_NAME["port"].switch
