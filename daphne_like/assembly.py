@@ -11,7 +11,7 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -32,13 +32,15 @@ from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.origins import from_pages
+from daphne_like.places import is_secure
 from daphne_like.proxies import Proxies
+from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
-from daphne_like.wire.negotiate import H2, Negotiation
-from daphne_like.wire.shared import DefaultFields, Shared, address_of
+from daphne_like.wire.negotiate import Negotiation
+from daphne_like.wire.shared import Beside, DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -77,10 +79,7 @@ class HTTPFactory(Factory):
 
 def negotiation_of(config: Config, shared: Shared) -> Negotiation:
     """Which HTTP the connections of `shared` may speak."""
-    negotiation = Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
-    if not config.no_http2 and H2 not in negotiation.protocols:
-        _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
-    return negotiation
+    return Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
 
 
 def application_of(config: Config) -> ASGIApplication:
@@ -101,7 +100,9 @@ async def rehearse(config: Config, reactor: Any) -> None:
     application = asgi(config, call, loop)
     proxies = Proxies(config)
     shared = shared_for(config, application, proxies, retire=lambda: None)
-    listening_on(config, reactor, *proxies.preambles(shared))
+    preambles = proxies.preambles(shared)
+    listening_on(config, reactor, *preambles)
+    redirecting_on(config, reactor, preambles[1])
 
 
 def shared_for(
@@ -112,11 +113,23 @@ def shared_for(
     room = replace(limits, connections=limits.connections or room_for_connections())
     clock = LoopClock(application.loop)
     shared = Shared(application.open, clock, room, default_fields(config))
-    open = proxies.before(opened_by(config, application, shared, retire))
+    open = opened_by(config, application, shared, retire)
+    shared.open = _behind_the_gate(open, config, proxies, shared)
+    return shared
+
+
+def beside(config: Config, shared: Shared, proxies: Proxies, port: int | None) -> Shared:
+    """What connections that are redirected to https, on `port`, share with all others."""
+    open = redirecting(port, shared.refused)
+    return Beside(shared, _behind_the_gate(open, config, proxies, shared))
+
+
+def _behind_the_gate(open: Open, config: Config, proxies: Proxies, shared: Shared) -> Open:
+    """What every request passes, whatever it comes for."""
+    open = proxies.before(open)
     if config.health_path is not None:
         open = health.checked(open, config.health_path, shared)
-    shared.open = open
-    return shared
+    return open
 
 
 def opened_by(
@@ -223,6 +236,33 @@ def listening_on(
         endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
         found.append((f"descriptor {fileno}", endpoint))
     return found
+
+
+def redirecting_on(
+    config: Config, reactor: Any, preambles: Preambles | None
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that only redirect, each with a name for messages."""
+    limits, option = config.limits, "--insecure-bind"
+    found: list[tuple[str, IStreamServerEndpoint]] = []
+    for host, port in config.insecure_bind:
+        endpoint = (
+            endpoints.unix(reactor, host, limits, preambles=preambles, option=option)
+            if port is None
+            else endpoints.tcp(reactor, host, port, limits, preambles=preambles, option=option)
+        )
+        found.append((host if port is None else f"{host}:{port}", endpoint))
+    return found
+
+
+def https_port(config: Config, listening: Iterable[tuple[str, Any]]) -> int | None:
+    """The port on which clients find https, ``None`` where it is not ours to know.
+
+    `listening` has the names of `listening_on`, and the addresses that became of them.
+    """
+    if config.https_port is not None:
+        return config.https_port
+    ports = [getattr(host, "port", None) for name, host in listening if is_secure(name)]
+    return next(filter(None, ports), None)
 
 
 _OURS_ALONE = 0o600

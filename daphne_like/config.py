@@ -6,14 +6,14 @@ table of ``options`` is made from both. This module must not know how a value is
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address, Field
-from daphne_like.headers import BadField, response_head
+from daphne_like.headers_sent import BadField, response_head
 from daphne_like.limits import Limits
+from daphne_like.places import admin_place, insecure_place
 
 LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 
@@ -63,22 +63,6 @@ def sendable(what: str, name: str, value: str) -> Field:
     except BadField as error:
         raise ConfigError(f"{what}: {error}.") from None
     return field
-
-
-def admin_address(text: str) -> Address:
-    """A place to listen on from ``host:port``, ``[::1]:9000`` or ``unix:/path``.
-
-    Raises :class:`ConfigError` for anything else.
-    """
-    kind, _, path = text.partition(":")
-    if kind == "unix" and path:
-        return path, None
-    found = re.fullmatch(r"(\[[^]]+\]|[^]\[:]+):(\d{1,5})", text)
-    if found is None or int(found[2]) > 65535:
-        raise ConfigError(
-            f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
-        )
-    return found[1], int(found[2])
 
 
 def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
@@ -160,6 +144,22 @@ class Config:
         "--endpoint",
         group="Listening",
         help="A Twisted endpoint string to listen on; may be given several times.",
+    )
+    insecure_bind: tuple[Address, ...] = _option(
+        (),
+        "--insecure-bind",
+        group="Listening",
+        help="A place without TLS that redirects every request to https, and serves nothing else: "
+        "host:port, [::1]:80, or unix:/path; may be given several times.",
+        type=insecure_place,
+    )
+    https_port: int | None = _option(
+        None,
+        "--https-port",
+        group="Listening",
+        help="The port that --insecure-bind redirects to, where clients know https by another than "
+        "the one that is listened on.",
+        type=int,
     )
     server_name: str = _option(
         "daphne-like",
@@ -306,7 +306,7 @@ class Config:
         group="Health",
         help="A place for /livez, /readyz, /metrics and /connections, and nothing else: host:port, "
         "[::1]:9000, or unix:/path, which is for this user alone.",
-        type=admin_address,
+        type=admin_place,
     )
     ws_origins: tuple[str, ...] = _option(
         (),

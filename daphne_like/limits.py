@@ -231,7 +231,8 @@ class Limits:
     http2_ping_timeout: float = _limit(
         20.0,
         "seconds",
-        "An HTTP/2 client has after a ping to send something; then the connection is cut.",
+        "An HTTP/2 client has after a ping to send something; then the connection is cut. 0 for no "
+        "limit.",
     )
     ping_interval: float = _limit(
         20.0,

@@ -17,6 +17,7 @@ from daphne_like.config import FACTS, GROUPS, LEVELS, Config, facts, level, send
 from daphne_like.errors import ConfigError
 from daphne_like.headers import is_free
 from daphne_like.limits import Limits
+from daphne_like.places import is_secure
 
 
 class Option(NamedTuple):
@@ -195,6 +196,7 @@ def _check(config: Config) -> None:
         _check_request_id(config.request_id)
     _check_proxies(config)
     _check_sockets(config)
+    _check_redirects(config)
 
 
 _ORIGIN = re.compile(r"\*|same|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^*/?#@\s]+", re.IGNORECASE)
@@ -224,12 +226,29 @@ def _check_sockets(config: Config) -> None:
         raise ConfigError(f"--ws-close-code {config.ws_close_code} is none of 1001 and 1012.")
 
 
+def _check_redirects(config: Config) -> None:
+    port = config.https_port
+    if port is not None and not 0 < port <= 65535:
+        raise ConfigError(f"--https-port {port} is not between 1 and 65535.")
+    if config.insecure_bind and port is None and not _speaks_tls(config):
+        raise ConfigError(
+            "--insecure-bind has no https to redirect to: listen with TLS too, for example by "
+            "-e ssl:443:privateKey=key.pem:certKey=cert.pem, or say where it is by --https-port."
+        )
+
+
+def _speaks_tls(config: Config) -> bool:
+    """Whether any listener does."""
+    return any(map(is_secure, config.endpoints))
+
+
 _NEEDS = {
     "proxy_headers_host": "proxy_headers",
     "proxy_headers_port": "proxy_headers",
     "forwarded_style": "proxy_headers",
     "forwarded_fields": "proxy_headers",
     "proxy_protocol_allow_ips": "proxy_protocol",
+    "https_port": "insecure_bind",
 }
 """Options that mean nothing without the switch that they stand with."""
 

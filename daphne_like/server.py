@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IPushProducer
+from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamServerEndpoint
 
 from daphne_like.access import AccessLog
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
@@ -25,9 +25,12 @@ from daphne_like.assembly import (
     access_log,
     application_of,
     asgi,
+    beside,
     describe,
+    https_port,
     listening_on,
     negotiation_of,
+    redirecting_on,
     shared_for,
 )
 from daphne_like.config import Config
@@ -110,7 +113,10 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        await self._listen(HTTPFactory(shared, negotiation_of(config, shared)), proxies)
+        negotiation = negotiation_of(config, shared)
+        if not (config.no_http2 or negotiation.has_http2):
+            _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
+        await self._listen(HTTPFactory(shared, negotiation), proxies)
         self._stage = Stage.READY
 
     async def _administer(self, application: Application, shared: Shared) -> None:
@@ -137,20 +143,37 @@ class ASGIService(Service):
             application.observers.append(self._access_log)
 
     async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
-        loop = asyncio.get_running_loop()
-        preambles = proxies.preambles(factory.shared)
-        for text, endpoint in listening_on(self._config, self._reactor, *preambles):
+        config, shared = self._config, factory.shared
+        preambles = proxies.preambles(shared)
+        listening = await self._bind(listening_on(config, self._reactor, *preambles), factory)
+        redirecting: list[tuple[str, Any]] = []
+        if config.insecure_bind:
+            # Only now is it known on which port there is TLS.
+            redirected = beside(config, shared, proxies, https_port(config, listening))
+            factory = HTTPFactory(redirected, negotiation_of(config, redirected))
+            endpoints = redirecting_on(config, self._reactor, preambles[1])
+            redirecting = await self._bind(endpoints, factory)
+        for _, host in listening:
+            _logger.info("Listening on %s", describe(host))
+        for _, host in redirecting:
+            _logger.info("Redirecting to https from %s", describe(host))
+        for level, line in proxies.announced([host for _, host in listening + redirecting]):
+            _logger.log(level, line)
+
+    async def _bind(
+        self, endpoints: Iterable[tuple[str, IStreamServerEndpoint]], factory: HTTPFactory
+    ) -> list[tuple[str, Any]]:
+        """Listen on each, and tell the names and the addresses that became of them."""
+        loop, bound = asyncio.get_running_loop(), []
+        for name, endpoint in endpoints:
             try:
                 self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
-                raise StartupError(f"Cannot listen on {text}: {error}.") from error
-        hosts = [port.getHost() for port in self._ports]
-        for host in hosts:
-            _logger.info("Listening on %s", describe(host))
-        for level, line in proxies.announced(hosts):
-            _logger.log(level, line)
+                raise StartupError(f"Cannot listen on {name}: {error}.") from error
+            bound.append((name, self._ports[-1].getHost()))
+        return bound
 
     # --- Stop -----------------------------------------------------------------------------
 
@@ -285,5 +308,5 @@ class ASGIService(Service):
 
     @property
     def ports(self) -> list[IListeningPort]:
-        """What is listened on, in the order of the configuration."""
+        """What is listened on, in the order of the configuration; what only redirects is last."""
         return list(self._ports)

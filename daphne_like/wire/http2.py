@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Fields, Snapshot
+from daphne_like.exchange import Exchange, Fields, Request, Snapshot
+from daphne_like.headers import Framing
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
 from daphne_like.wire.http2_engine import (
@@ -59,12 +60,13 @@ class HTTP2Connection(Patience, Protocol):
         self._streams: dict[int, HTTP2Stream] = {}
         self._leaving: list[Exchange] = []
         self._heads = 0
+        self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
         self._served = 0
         self._newest = 0
         self._pushing = True
         self._mid_frame = False
         self.full = self.backlog = False
-        self._reading = self._flush_due = self._flushing = False
+        self._reading = self.flush_due = self._flushing = False
         self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
         self._control = Bucket(
             shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
@@ -74,8 +76,8 @@ class HTTP2Connection(Patience, Protocol):
     # --- Requests -------------------------------------------------------------------------
 
     def _request_received(self, event: RequestReceived) -> None:
-        self._newest = event.stream_id
-        self._open(event.stream_id, event.headers, event.end_stream)
+        number = self._newest = event.stream_id
+        self._open(number, event.headers, event.end_stream)
 
     def _open(self, number: int, head: Any, ended: bool) -> None:
         reader = self._reader
@@ -84,26 +86,24 @@ class HTTP2Connection(Patience, Protocol):
         except RemoteFault as fault:
             self._refuse(number, fault, ended)
             return
-        framing = reader.framing
         # Nothing is pushed for what was pushed itself (RFC 9113, section 8.4).
         pushes = self._pushing and number % 2 == 1
-        stream = HTTP2Stream(self, number, _SUPPORTS[pushes, framing.trailers])
-        stream.size = reader.size
-        stream.authority = request.authority
-        if not self._has_room(stream):
+        stream = HTTP2Stream(self, number, _SUPPORTS[pushes, reader.framing.trailers])
+        heads = self._heads + reader.size
+        full = heads > self._most_heads or len(self._streams) >= self._most_streams
+        if (full or self._leaving) and not self._has_room(heads):
+            stream.reset(engine_room.REFUSED_STREAM)
             return
         self._streams[number] = stream
-        self._heads += stream.size
+        self._heads = heads
         self._served += 1
-        if request.upgrade is not None:
-            stream.await_tunnel()
-        elif self.limits.http_timeout is not None:
-            stream.limit_time(self.limits.http_timeout)
-        if ended:
-            stream.ended = True
-        elif request.upgrade is None:
-            stream.expect(framing.length, framing.expect)
-        self._begin_pulse()
+        stream.size = reader.size
+        stream.authority = request.authority
+        stream.ended = ended
+        if not ended or self.limits.http_timeout is not None:
+            self._expect_more(stream, request, reader.framing)
+        if not self._beating:
+            self._begin_pulse()
         exchange = self._shared.open(request, stream)
         # An application that starts at once may have answered already.
         if stream.live:
@@ -111,22 +111,29 @@ class HTTP2Connection(Patience, Protocol):
             if ended or request.upgrade is not None:
                 exchange.body_ended()
 
+    def _expect_more(self, stream: HTTP2Stream, request: Request, framing: Framing) -> None:
+        """The stream has a time, a body, or wants to be a tunnel."""
+        if request.upgrade is not None:
+            stream.await_tunnel()
+            return
+        if self.limits.http_timeout is not None:
+            stream.limit_time(self.limits.http_timeout)
+        if not stream.ended:
+            stream.expect(framing.length, framing.expect)
+
     def _refuse(self, number: int, fault: RemoteFault, ended: bool) -> None:
         """Answer in the application's place; what follows on the stream is thrown away."""
         stream = self._streams[number] = HTTP2Stream(self, number, _NOTHING)
         stream.ended = ended
         stream.refuse(fault)
 
-    def _has_room(self, stream: HTTP2Stream) -> bool:
+    def _has_room(self, heads: int) -> bool:
         """Whether the client may have one more stream; those whose application goes on count."""
-        if self._leaving:
-            self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
+        self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
         busy = len(self._streams) + len(self._leaving)
-        size = self._heads + stream.size
-        if busy < self.limits.http2_streams and size <= self.limits.http2_heads:
+        if busy < self._most_streams and heads <= self._most_heads:
             return True
         self.refused(RemoteFault(503, "too many streams of one connection"))
-        stream.reset(engine_room.REFUSED_STREAM)
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
@@ -172,7 +179,8 @@ class HTTP2Connection(Patience, Protocol):
         self._heads -= stream.size
         if stream.live:
             self.count_reset()
-        stream.closed("the client has reset the stream")
+        if stream.live or stream.owed:
+            stream.closed("the client has reset the stream")
         if not self._streams:
             self._all_closed()
 
@@ -246,7 +254,7 @@ class HTTP2Connection(Patience, Protocol):
 
     def written(self) -> None:
         """A stream has something to send: with what the others have, where there are others."""
-        if self._reading or self._flush_due:
+        if self._reading or self.flush_due:
             return
         if len(self._streams) < 2 and not self._flushing:
             self.flush()
@@ -254,17 +262,17 @@ class HTTP2Connection(Patience, Protocol):
             self._flush_later()
 
     def _flush_later(self) -> None:
-        if not self._flush_due:
-            self._flush_due = True
+        if not self.flush_due:
+            self.flush_due = True
             self._shared.clock.callLater(0, self._flush_soon)
 
     def _flush_soon(self) -> None:
-        if self._flush_due:
+        if self.flush_due:
             self.flush()
 
     def flush(self) -> None:
         """Write what the engine has, as far as the transport takes it now."""
-        self._flush_due = False
+        self.flush_due = False
         if self._over:
             return
         self._write_out()
@@ -313,10 +321,8 @@ class HTTP2Connection(Patience, Protocol):
             return
         was_reading, self._reading = self._reading, True
         for event in events:
-            if self._over:
-                break  # What had come already has lost its meaning.
             react = _REACTIONS.get(type(event))
-            if react is not None:
+            if react is not None and not self._over:
                 react(self, event)
         self._reading = was_reading
         if not (was_reading or self._over) and self.engine.want_write:
@@ -342,6 +348,8 @@ class HTTP2Connection(Patience, Protocol):
         shared.opened(self)
         self._deadline.set(self.limits.head_timeout)
         self._write_out()
+        if shared.draining:
+            self._begin_goodbye()
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:

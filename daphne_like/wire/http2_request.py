@@ -27,6 +27,35 @@ _REMEMBER_BELOW = 4096
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 
 
+class _Targets(dict[bytes, tuple[bytes, bytes] | None]):
+    """Targets, with their paths and queries; some are asked for all the time.
+
+    A number of short ones are remembered, then forgotten; ``None`` for those that are not short,
+    or not good.
+    """
+
+    def __missing__(self, target: bytes) -> tuple[bytes, bytes] | None:
+        if len(target) >= 256:
+            return None
+        parts = _parts_of(target)
+        if parts is not None:
+            if len(self) >= 1024:
+                self.clear()
+            self[target] = parts
+        return parts
+
+
+TARGETS = _Targets()
+
+
+def _parts_of(target: bytes) -> tuple[bytes, bytes] | None:
+    """A target's path and query; it has no fragment (RFC 9110, section 7.1)."""
+    if b"#" in target:
+        return None
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
 class _Said(NamedTuple):
     """What a client has said of itself beside method and path, with what we made of it.
 
@@ -78,9 +107,22 @@ class HeadReader:
         if len(head) == total and head[at + 1 :] == behind and head[1:at] == before:
             (first, method), (name, path) = head[0], head[at]
             known = _METHODS.get(method)
-            if known is not None and name == b":path" and first == b":method":
-                self.framing, self.size = framing, size + len(path)
-                return self._request(known, path, fields.copy(), host)
+            target = TARGETS[path]
+            size += len(path)
+            good = name == b":path" and first == b":method" and size <= self._limits.head_size
+            if target and known and good:
+                self.framing, self.size = framing, size
+                return Request(
+                    known,
+                    *target,
+                    fields.copy(),
+                    "2",
+                    self._scheme,
+                    host,
+                    self._client,
+                    self._server,
+                    self._tls,
+                )
         return self._judged(head)
 
     def _judged(self, head: Head) -> Request:
@@ -129,13 +171,12 @@ class HeadReader:
     ) -> Request:
         if len(target) > self._limits.line_size:
             raise RemoteFault(414, "the target is too long")
-        if b"#" in target:
+        parts = TARGETS[target] or _parts_of(target)
+        if parts is None:
             raise RemoteFault(400, "malformed target")
-        path, _, query = target.partition(b"?")
         return Request(
             method,
-            path,
-            query,
+            *parts,
             fields,
             "2",
             self._scheme,

@@ -64,14 +64,15 @@ class ResponseSide:
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the whole response: its frames leave with those of other streams."""
+        engine, number = self._engine, self._id
         fields = self._fields(head, len(body))
         self._head_sent = True
         try:
             if body:
-                self._engine.send_response(self._id, fields)
-                self._engine.send_data(self._id, body, end_stream=True)
+                engine.send_response(number, fields)
+                engine.send_data(number, body, end_stream=True)
             else:
-                self._engine.send_response(self._id, fields, end_stream=True)
+                engine.send_response(number, fields, end_stream=True)
         except NGH2Error:
             pass
         self._response_over()

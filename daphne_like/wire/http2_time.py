@@ -104,7 +104,7 @@ class Patience:
 
     def _begin_pulse(self) -> None:
         """From now on the client has a reason to be there."""
-        if not self._beating and self.limits.http2_ping_interval:
+        if self.limits.http2_ping_interval:
             self._beating = True
             self._pulse.set(self.limits.http2_ping_interval)
 
@@ -120,9 +120,10 @@ class Patience:
             self._beating = True
             self._pulse.set(interval - silent)
         else:
-            self._pinged = self._beating = True
             self._ping(_ARE_YOU_THERE)
-            self._pulse.set(self.limits.http2_ping_timeout)
+            self._beating = True
+            self._pinged = self.limits.http2_ping_timeout > 0
+            self._pulse.set(self.limits.http2_ping_timeout or interval)
 
     def _ping(self, what: bytes) -> None:
         try:

@@ -105,6 +105,8 @@ class Served:
     ``wire`` is the connection in memory, ``clock`` its time, ``open`` the application.
     """
 
+    speaks: Any = HTTP1Connection
+
     def __init__(
         self,
         *,
@@ -120,7 +122,7 @@ class Served:
         self.open = RecordingOpen(opened=opened, ended=ended, reads=reads)
         defaults = DefaultFields(None, date, now=self.clock.seconds)
         self.shared = Shared(self.open, self.clock, self.limits, defaults)
-        self.connection = HTTP1Connection(self.shared)
+        self.connection = self.speaks(self.shared)
         self.wire = MemoryWire(self.connection, self.clock, write_budget=write_budget)
 
     # --- The client -----------------------------------------------------------------------

@@ -18,8 +18,10 @@ from daphne_like.assembly import (
     asgi,
     default_fields,
     describe,
+    https_port,
     listening_on,
     opened_by,
+    redirecting_on,
     rehearse,
 )
 from daphne_like.config import Config
@@ -131,6 +133,12 @@ def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options,
         run(rehearse(at.config, at))
         assert at.asked == [("tcp", "127.0.0.1", 1)]
     assert at.ports == []
+
+
+def test_a_rehearsal_makes_what_redirects_too(house):
+    at = house(port=1, insecure_bind=(("127.0.0.1", 80),), https_port=443)
+    run(rehearse(at.config, at))
+    assert at.asked == [("tcp", "127.0.0.1", 1), ("tcp", "127.0.0.1", 80)]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +261,34 @@ def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(hous
     assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
     assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
     assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"
+
+
+def test_what_redirects_is_listened_on_apart(house):
+    at = house(insecure_bind=(("[::1]", 80), ("/x", None)), https_port=443)
+    assert [text for text, _ in redirecting_on(at.config, at, "some")] == ["[::1]:80", "/x"]
+    assert at.asked == [("tcp", "[::1]", 80), ("unix", "/x")]
+    assert at.preambles == [("some",)] * 2
+    assert at.options == ["--insecure-bind"] * 2
+    assert redirecting_on(house().config, at, None) == []
+
+
+V4, UNIX = IPv4Address("TCP", "127.0.0.1", 8443), UNIXAddress(b"/x")
+
+
+@pytest.mark.parametrize(
+    ("given", "listening", "port"),
+    [
+        ({}, [("tcp:80", IPv4Address("TCP", "127.0.0.1", 80)), ("ssl:0", V4)], 8443),
+        ({"https_port": 443}, [("ssl:0", V4)], 443),
+        ({}, [("tls:x:unix:/x", UNIX), ("ssl:0", V4)], 8443),
+        ({}, [("tls:x:unix:/x", UNIX)], None),
+        ({}, [("tcp:80", V4)], None),
+    ],
+)
+def test_the_port_of_https_is_the_first_that_speaks_tls_or_what_the_operator_says(
+    given, listening, port
+):
+    assert https_port(Config(**given), listening) == port
 
 
 def test_a_process_that_has_served_enough_is_told_so(house):

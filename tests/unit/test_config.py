@@ -2,7 +2,7 @@
 
 import pytest
 
-from daphne_like.config import LEVELS, Config, addresses, admin_address, facts, header, level
+from daphne_like.config import LEVELS, Config, addresses, facts, header, level
 from daphne_like.errors import ConfigError
 
 
@@ -61,32 +61,6 @@ def test_a_header_that_no_response_may_have_is_refused(text, reason) -> None:
     with pytest.raises(ConfigError, match="--header") as refusal:
         header(text)
     assert reason in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:9000", ("127.0.0.1", 9000)),
-        ("localhost:0", ("localhost", 0)),
-        ("[::1]:65535", ("[::1]", 65535)),
-        ("unix:/run/a.sock", ("/run/a.sock", None)),
-        ("unix:a:1", ("a:1", None)),
-        ("unix:1", ("1", None)),
-    ],
-)
-def test_the_admin_address_is_a_host_and_a_port_or_a_path(text, address) -> None:
-    assert admin_address(text) == address
-
-
-@pytest.mark.parametrize(
-    "text", ["9000", ":9000", "a:", "a:b", "::1:9", "a:65536", "unix:", "a:-1"]
-)
-def test_any_other_admin_address_is_refused(text) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        admin_address(text)
-    assert str(refusal.value) == (
-        f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
-    )
 
 
 def test_a_verbosity_is_a_level_by_name_or_by_number() -> None:

@@ -95,6 +95,15 @@ def test_defaults_are_daphnes_or_the_designs(name, default) -> None:
     assert BY_NAME[name].default == default
 
 
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("http2_streams", "HTTP/2"), ("no_h2c", "HTTP/2"), ("ping_interval", "WebSocket"),
+     ("websockets_per_client", "WebSocket"), ("head_size", "Limits")],
+)  # fmt: skip
+def test_a_limit_stands_with_the_options_of_its_kind(name, group) -> None:
+    assert BY_NAME[name].group == group
+
+
 def test_an_option_knows_its_kind() -> None:
     assert BY_NAME["demo"].switch
     assert not BY_NAME["port"].switch
@@ -180,6 +189,17 @@ def test_values_go_where_they_belong() -> None:
     assert config.limits.backlog == Limits().backlog
 
 
+HERE = (("127.0.0.1", 80),)
+
+
+@pytest.mark.parametrize(
+    "values", [{"endpoints": ("tcp:80", "haproxy:ssl:443")}, {"https_port": 443}]
+)
+def test_who_redirects_to_https_knows_where_it_is(values) -> None:
+    config = configure({"demo": True, "insecure_bind": HERE, **values})
+    assert config.insecure_bind == HERE
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -209,6 +229,17 @@ def test_values_go_where_they_belong() -> None:
         ),
         ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
         ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
+        (
+            {"demo": True, "insecure_bind": HERE},
+            "--insecure-bind has no https to redirect to: listen with TLS too, .* -e ssl:443:",
+        ),
+        (
+            {"demo": True, "insecure_bind": HERE, "endpoints": ("tcp:443",)},
+            "--insecure-bind has .* or say where it is by --https-port",
+        ),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 0}, "--https-port 0 is not between 1"),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 65536}, "--https-port 65536 is not"),
+        ({"demo": True, "https_port": 443}, "--insecure-bind has to be passed for --https-port"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:

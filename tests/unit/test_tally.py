@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from daphne_like.tally import Flood, Tally, and_others
+from daphne_like.tally import Bucket, Flood, Tally, and_others
 
 
 def test_a_tally_tells_of_the_first_at_once_and_of_the_others_now_and_then() -> None:
@@ -76,3 +76,31 @@ def test_a_line_says_how_many_others_it_tells_of() -> None:
         ", and 1 others before",
         ", and 10 others before",
     ]
+
+
+def test_a_bucket_lets_so_many_through_in_a_row_and_then_some_each_second() -> None:
+    clock = Clock()
+    bucket = Bucket(clock.seconds, 3, 2)
+    assert [bucket.take() for _ in range(5)] == [True, True, True, False, False]
+    clock.advance(0.5)
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    clock.advance(1)
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
+
+
+def test_a_bucket_never_has_more_than_it_began_with() -> None:
+    clock = Clock()
+    bucket = Bucket(clock.seconds, 3, 2)
+    clock.advance(1000)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_bucket_that_is_empty_loses_nothing_of_what_drips_in() -> None:
+    clock = Clock()
+    bucket = Bucket(clock.seconds, 1, 1)
+    assert bucket.take()
+    for _ in range(3):
+        clock.advance(0.25)
+        assert not bucket.take()
+    clock.advance(0.25)
+    assert bucket.take()

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.wire.http1 import HTTP1Wire
+from tests.wire.http2 import HTTP2Wire
 from tests.wire.under_test import Wire
 
-WIRES: list[type[Wire]] = [HTTP1Wire]
+WIRES: list[type[Wire]] = [HTTP1Wire, HTTP2Wire]
 
 
 @pytest.fixture(params=WIRES, ids=lambda wire: wire.name)

@@ -7,17 +7,27 @@ from typing import Any
 
 import pytest
 
+from tests.support import http1, http2
 from tests.support.attacker import Attacker
-from tests.support.http1 import Served
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
-    """Make a :class:`Served`; at the end its client vanishes, and no timer may be left."""
-    made: list[Served] = []
+def serve() -> Iterator[Callable[..., http1.Served]]:
+    """Make a :class:`http1.Served`; at the end its client vanishes, and no timer may be left."""
+    yield from serving(http1.Served)
 
-    def make(**options: Any) -> Served:
-        made.append(Served(**options))
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., http2.Served]]:
+    """The same of :class:`http2.Served`."""
+    yield from serving(http2.Served)
+
+
+def serving(kind: type[Any]) -> Iterator[Callable[..., Any]]:
+    made: list[Any] = []
+
+    def make(**options: Any) -> Any:
+        made.append(kind(**options))
         return made[-1]
 
     yield make

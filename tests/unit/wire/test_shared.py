@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
+from zope.interface import directlyProvides
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Snapshot, peer_name
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
-from daphne_like.wire.shared import DefaultFields, Shared, address_of
+from daphne_like.wire.shared import (
+    Beside,
+    DefaultFields,
+    Shared,
+    address_of,
+    nobody_knows,
+    security_of,
+)
 
 
 class FakeConnection:
@@ -133,6 +143,22 @@ class TestDefaultFields:
         clock.advance(0.1)
         assert defaults.lines() == b"date: Thu, 01 Jan 1970 00:00:01 GMT\r\n"
 
+    def test_for_other_wires_they_are_a_list_that_is_the_same_until_it_changes(self) -> None:
+        clock = Clock()
+        defaults = DefaultFields(b"us", extra=[(b"x", b"1")], now=clock.seconds)
+        first = defaults.listed()
+        date = (b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")
+        assert first == [date, (b"server", b"us"), (b"x", b"1")]
+        clock.advance(0.9)
+        assert defaults.listed() is first
+        clock.advance(0.1)
+        assert defaults.listed()[0] == (b"date", b"Thu, 01 Jan 1970 00:00:01 GMT")
+        assert first[0] == date, "a head may still be using it"
+
+    def test_the_list_too_is_without_the_applications_own(self) -> None:
+        defaults = DefaultFields(b"us", now=lambda: 0.0)
+        assert defaults.listed(frozenset((b"date",))) == [(b"server", b"us")]
+
     def test_without_a_clock_the_time_is_the_systems(self) -> None:
         assert DefaultFields().lines().endswith(b" GMT\r\n")
 
@@ -194,6 +220,22 @@ class TestAddresses:
         assert peer_name(None) == "a Unix socket"
 
 
+class TestSecurity:
+    def test_it_is_what_the_transport_is(self) -> None:
+        plain, secure = SimpleNamespace(), SimpleNamespace(tls={"tls_version": 0x0304})
+        directlyProvides(secure, ISSLTransport)
+        assert security_of(plain) == ("http", None)
+        assert security_of(secure) == ("https", {"tls_version": 0x0304})
+
+    def test_of_twisteds_own_nothing_more_is_known(self) -> None:
+        twisteds = SimpleNamespace()
+        directlyProvides(twisteds, ISSLTransport)
+        assert security_of(twisteds) == ("https", None)
+
+    def test_who_does_not_know_what_waits_says_that_nothing_does(self) -> None:
+        assert nobody_knows() == 0
+
+
 class TestCrowds:
     def test_it_is_told_when_there_are_too_many_and_when_there_is_room_again(self) -> None:
         told: list[bool] = []
@@ -239,3 +281,41 @@ class TestCrowds:
         ours = Shared(RecordingOpen(), Clock(), Limits(connections=1), DefaultFields())
         ours.closed(FakeConnection(ours))
         assert ours.connections == set()
+
+
+class TestBeside:
+    """Another way in."""
+
+    def test_it_opens_something_else(self) -> None:
+        ours, open = shared(), RecordingOpen()
+        beside = Beside(ours, open)
+        assert beside.open is open
+        assert ours.open is not open
+
+    def test_it_counts_together_and_may_be_crowded_together(self) -> None:
+        told: list[bool] = []
+        ours = Shared(RecordingOpen(), Clock(), Limits(connections=2), DefaultFields())
+        beside = Beside(ours, RecordingOpen())
+        ours.crowded = told.append
+        one = FakeConnection(ours, host="a")
+        other = FakeConnection(beside, host="a")
+        beside.accepted += 1
+        assert (ours.connections, ours.clients, ours.accepted) == ({one, other}, {"a": 2}, 1)
+        assert told == [True]
+        beside.closed(other)
+        assert (ours.connections, told) == ({one}, [True, False])
+
+    def test_it_stops_together(self) -> None:
+        emptied: list[bool] = []
+        ours = shared()
+        beside = Beside(ours, RecordingOpen())
+        one = FakeConnection(beside, busy=True)
+        ours.drain(lambda: emptied.append(True))
+        assert (beside.draining, one.told, emptied) == (True, ["drain"], [])
+        beside.closed(one)
+        assert emptied == [True]
+
+    def test_what_it_refuses_is_refused_by_the_server(self) -> None:
+        ours = shared()
+        Beside(ours, RecordingOpen()).refused(None, RemoteFault(400, "no Host"), left=False)
+        assert ours.refusals == {(400, "no Host"): 1}

@@ -1,0 +1,70 @@
+"""The engine, as this server has it: what it announces, and its own GOAWAY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, RemoteSettingsChanged, WindowUpdated
+from h2.settings import SettingCodes
+
+from daphne_like.limits import Limits
+from daphne_like.wire.http2_engine import SettingsReceived, calm_down, enables_push, made_engine
+
+MIB = 1024 * 1024
+
+
+def said(raw: bytes) -> list[Any]:
+    """What a client understands."""
+    client = H2Connection(H2Configuration(client_side=True))
+    client.initiate_connection()
+    return client.receive_data(raw)
+
+
+def announced(**limits: Any) -> tuple[dict[int, int], int]:
+    """The settings that an engine announces, and how far it opens the connection's window."""
+    events = said(made_engine(Limits(**limits)).data_to_send())
+    (settings,) = (event for event in events if isinstance(event, RemoteSettingsChanged))
+    changed = {code: change.new_value for code, change in settings.changed_settings.items()}
+    return changed, sum(event.delta for event in events if isinstance(event, WindowUpdated))
+
+
+def test_it_announces_the_limits() -> None:
+    settings, _ = announced(http2_streams=7, read_budget=70_000, head_size=5000)
+    assert settings == {
+        SettingCodes.MAX_CONCURRENT_STREAMS: 7,
+        SettingCodes.INITIAL_WINDOW_SIZE: 70_000,
+        SettingCodes.MAX_HEADER_LIST_SIZE: 5000,
+        SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
+        9: 1,  # NO_RFC7540_PRIORITIES
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "window"),
+    [
+        ({"read_budget": 70_000, "http2_streams": 7}, 490_000),
+        ({"read_budget": 100, "http2_streams": 7}, 65535),
+        ({"read_budget": 100 * MIB, "http2_streams": 100}, 2**31 - 1),
+        ({"read_budget": 2**40}, 2**31 - 1),
+    ],
+)
+def test_the_connections_window_has_room_for_all_streams(limits: Any, window: int) -> None:
+    settings, more = announced(**limits)
+    assert 65535 + more == window
+    assert settings[SettingCodes.INITIAL_WINDOW_SIZE] <= 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "enabled"), [({2: 1}, True), ({2: 0}, False), ({3: 100}, None), ({}, None)]
+)
+def test_a_client_may_say_whether_it_takes_pushes(settings: Any, enabled: Any) -> None:
+    assert enables_push(SettingsReceived(settings)) is enabled
+
+
+def test_our_own_goaway_says_that_it_was_too_much() -> None:
+    (event,) = said(calm_down(5))
+    assert isinstance(event, ConnectionTerminated)
+    assert (event.last_stream_id, event.error_code) == (5, 0x0B)
