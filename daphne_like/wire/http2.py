@@ -174,11 +174,11 @@ class HTTP2Connection(Patience, Protocol):
                 # The engine has reset it before it was a request.
                 self._newest = event.stream_id
                 self.refused(RemoteFault(400, "malformed head"))
-                self._count_reset()
+                self.count_reset()
             return
         self._heads -= stream.size
         if stream.live:
-            self._count_reset()
+            self.count_reset()
         if stream.live or stream.owed:
             stream.closed("the client has reset the stream")
         if not self._streams:
@@ -209,7 +209,7 @@ class HTTP2Connection(Patience, Protocol):
         if not self._control.take():
             self._end_abuse("too many frames that carry nothing")
 
-    def _count_reset(self) -> None:
+    def count_reset(self) -> None:
         if not self._resets.take():
             self._end_abuse("too many streams reset")
 
@@ -224,7 +224,7 @@ class HTTP2Connection(Patience, Protocol):
     def _connection_closed(self, event: ConnectionClosed) -> None:
         """The engine has ended the connection: in order, or because the rules were broken."""
         if event.error_code:
-            said = event.debug_data.decode("latin-1") or f"error {event.error_code}"
+            said = event.debug_data.decode("latin-1") or engine_room.named(event.error_code)
             self._lost_protocol(said)
         else:
             self._close()
@@ -321,8 +321,10 @@ class HTTP2Connection(Patience, Protocol):
             return
         was_reading, self._reading = self._reading, True
         for event in events:
+            if self._over:
+                break  # What had come already has lost its meaning.
             react = _REACTIONS.get(type(event))
-            if react is not None and not self._over:
+            if react is not None:
                 react(self, event)
         self._reading = was_reading
         if not (was_reading or self._over) and self.engine.want_write:

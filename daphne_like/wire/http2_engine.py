@@ -13,6 +13,7 @@ from ngh2 import (
     ConnectionClosed,
     DataReceived,
     DenialOfServiceError,
+    ErrorCode,
     Event,
     NGH2Error,
     PingAcknowledged,
@@ -48,6 +49,7 @@ __all__ = [
     "WindowUpdated",
     "calm_down",
     "made_engine",
+    "named",
 ]
 
 NO_ERROR = 0x00
@@ -67,13 +69,16 @@ def made_engine(limits: Limits) -> Connection:
     """The server's end of one connection, its SETTINGS ready to be sent.
 
     A stream's window is what may wait for the application; that of the connection has room for
-    all streams, so that no stream waits for another's application.
+    all streams, so that no stream waits for another's application. What is too much of resets and
+    of oddities (frames of unknown types too: RFC 9113, section 5.5) is said above; the engine's
+    own limits are a second net.
     """
     configuration = Configuration(
         auto_window_update=False,
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
-        stream_reset_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
+        stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
+        glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
     )
     engine = Connection(Role.SERVER, configuration)
@@ -96,6 +101,14 @@ def enables_push(event: SettingsReceived) -> bool | None:
     """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
     value = event.settings.get(Setting.ENABLE_PUSH)
     return None if value is None else value == 1
+
+
+def named(code: int) -> str:
+    """An error's code for a log line (RFC 9113, section 7)."""
+    try:
+        return ErrorCode(code).name
+    except ValueError:
+        return f"error {code}"
 
 
 def calm_down(last_stream: int) -> bytes:

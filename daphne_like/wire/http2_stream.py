@@ -136,6 +136,7 @@ class HTTP2Stream(ResponseSide):
             self.reset(CANCEL)
         else:
             self.refuse(fault)
+        self._connection.count_reset()
 
     def refuse(self, fault: RemoteFault) -> None:
         """Answer by ourselves."""
