@@ -321,8 +321,10 @@ class HTTP2Connection(Patience, Protocol):
             return
         was_reading, self._reading = self._reading, True
         for event in events:
+            if self._over:
+                break  # What had come already has lost its meaning.
             react = _REACTIONS.get(type(event))
-            if react is not None and not self._over:
+            if react is not None:
                 react(self, event)
         self._reading = was_reading
         if not (was_reading or self._over) and self.engine.want_write:

@@ -78,6 +78,7 @@ def made_engine(limits: Limits) -> Connection:
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
         stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
+        glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
     )
     engine = Connection(Role.SERVER, configuration)

@@ -109,8 +109,8 @@ class HeadReader:
             known = _METHODS.get(method)
             target = TARGETS[path]
             size += len(path)
-            good = name == b":path" and first == b":method" and size <= self._limits.head_size
-            if target and known and good:
+            is_usual = name == b":path" and first == b":method"
+            if target and known and is_usual and self._bears(path, size):
                 self.framing, self.size = framing, size
                 return Request(
                     known,
@@ -124,6 +124,9 @@ class HeadReader:
                     self._tls,
                 )
         return self._judged(head)
+
+    def _bears(self, path: bytes, size: int) -> bool:
+        return len(path) <= self._limits.line_size and size <= self._limits.head_size
 
     def _judged(self, head: Head) -> Request:
         limits = self._limits

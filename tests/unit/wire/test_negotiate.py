@@ -80,7 +80,6 @@ class TestALPN:
         negotiation = Negotiation(ours, http2=False)
         assert negotiation.protocols == [HTTP_1_1]
         assert type(negotiation.connection(H2)) is HTTP1Connection
-        assert ours.prior_knowledge is None
 
     def test_where_the_engine_is_missing_it_is_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:
