@@ -52,8 +52,7 @@ def survey(
         servers={
             server.name: ServerRecord(
                 ours=server.ours,
-                command=server.command_line(websocket=False),
-                websocket=server.command_line(websocket=True),
+                commands={wire: server.command_line(wire) for wire in server.extra},
                 versions={} if server.name in unusable else environments.versions(server),
             )
             for server in servers
