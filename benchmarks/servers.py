@@ -3,11 +3,12 @@
 Where a server offers a choice, the row has what cost least CPU time when the choices took turns:
 h2corn's I/O on two threads rather than one, even on one core; uvicorn on httptools, since its
 other fast parser costs far more for large answers. Granian's choices could not be told apart for
-HTTP; for small WebSocket messages two threads cost less than one. Of uvicorn's three ways to
-speak WebSocket, ``websockets-sansio`` costs least. Nobody compresses messages.
+HTTP/1.1 in cleartext; over TLS, for HTTP/2 and for small WebSocket messages two threads cost less
+than one. Of uvicorn's three ways to speak WebSocket, ``websockets-sansio`` costs least. Nobody
+compresses messages.
 
 Who is not measured on a wire has no row for it. Daphne speaks HTTP/2 over TLS alone. Uvicorn's
-HTTP/2 is experimental, and takes the load for a flood after a few hundred requests. Hypercorn gives
+HTTP/2 is experimental, and takes such loads for a flood. Hypercorn gives
 up an HTTP/2 connection after a thousand requests, with those that are under way, if not told else.
 """
 
@@ -39,10 +40,10 @@ SERVERS = (
         {
             "http": "--http 1 --runtime-threads 1 --no-ws",
             "websocket": "--http 1 --runtime-threads 2",
-            "https": "--http 1 --runtime-threads 1 --no-ws"
+            "https": "--http 1 --runtime-threads 2 --no-ws"
             " --ssl-certificate {certificate} --ssl-keyfile {key}",
-            "h2c": "--http 2 --runtime-threads 1 --no-ws",
-            "h2": "--http 2 --runtime-threads 1 --no-ws"
+            "h2c": "--http 2 --runtime-threads 2 --no-ws",
+            "h2": "--http 2 --runtime-threads 2 --no-ws"
             " --ssl-certificate {certificate} --ssl-keyfile {key}",
         },
     ),

@@ -165,9 +165,7 @@ def _commands(server: str, about: ServerRecord) -> Iterator[list[str]]:
     wires: dict[str, list[str]] = {}
     for wire, command in about["commands"].items():
         wires.setdefault(command, []).append(_WIRES[wire])
-    if len(wires) == 1:
-        yield [server, versions, *(f"`{command}`" for command in wires)]
-        return
-    yield [server, versions, ""]
-    for command, spoken in wires.items():
-        yield [", ".join(spoken), "", f"`{command}`"]
+    (first, _), *others = wires.items()
+    yield [server, versions, f"`{first}`"]
+    for command, spoken in others:
+        yield [", ".join([server, *spoken]), "", f"`{command}`"]
