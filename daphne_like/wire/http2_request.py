@@ -22,7 +22,8 @@ _FOR_EACH = 32
 """Bytes that a field counts beside its own (RFC 9113, section 6.5.2)."""
 
 _REMEMBER_BELOW = 4096
-"""Bytes: a client decides how much it says."""
+_SHORT = 256
+"""Bytes of what is remembered, of a head and of a target: a client decides how much it says."""
 
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 
@@ -35,7 +36,7 @@ class _Targets(dict[bytes, tuple[bytes, bytes] | None]):
     """
 
     def __missing__(self, target: bytes) -> tuple[bytes, bytes] | None:
-        if len(target) >= 256:
+        if len(target) > _SHORT:
             return None
         parts = _parts_of(target)
         if parts is not None:
@@ -82,7 +83,17 @@ class HeadReader:
     ``framing`` and ``size`` are those of the last one; its size is what it counts, decoded.
     """
 
-    __slots__ = ("_client", "_limits", "_said", "_scheme", "_server", "_tls", "framing", "size")
+    __slots__ = (
+        "_client",
+        "_limits",
+        "_most",
+        "_said",
+        "_scheme",
+        "_server",
+        "_tls",
+        "framing",
+        "size",
+    )
 
     def __init__(
         self,
@@ -97,6 +108,9 @@ class HeadReader:
         self._server = server
         self._scheme = scheme
         self._tls = tls
+        # What is remembered is within all limits, whatever short target it comes with.
+        roomy = limits.line_size >= _SHORT
+        self._most = min(_REMEMBER_BELOW, limits.head_size - 2 * _SHORT) if roomy else 0
         self._said = _NOTHING_SAID
         self.framing = _NOTHING_SAID.framing
         self.size = 0
@@ -108,10 +122,8 @@ class HeadReader:
             (first, method), (name, path) = head[0], head[at]
             known = _METHODS.get(method)
             target = TARGETS[path]
-            size += len(path)
-            is_usual = name == b":path" and first == b":method"
-            if target and known and is_usual and self._bears(path, size):
-                self.framing, self.size = framing, size
+            if target and known and name == b":path" and first == b":method":
+                self.framing, self.size = framing, size + len(path) + len(method)
                 return Request(
                     known,
                     *target,
@@ -124,9 +136,6 @@ class HeadReader:
                     self._tls,
                 )
         return self._judged(head)
-
-    def _bears(self, path: bytes, size: int) -> bool:
-        return len(path) <= self._limits.line_size and size <= self._limits.head_size
 
     def _judged(self, head: Head) -> Request:
         limits = self._limits
@@ -145,9 +154,10 @@ class HeadReader:
             return self._upgrading(pseudo.get(b":protocol"), path, fields, host)
         if pseudo[b":scheme"] not in (b"http", b"https"):
             raise RemoteFault(400, "unknown scheme")
-        at = list(pseudo).index(b":path")
-        if head[0][0] == b":method" and size < _REMEMBER_BELOW:
-            others = fields.copy(), host, framing, size - len(path)
+        least = size - len(path) - len(method)
+        if head[0][0] == b":method" and least < self._most:
+            at = list(pseudo).index(b":path")
+            others = fields.copy(), host, framing, least
             self._said = _Said(len(head), at, head[1:at], head[at + 1 :], *others)
         return self._request(_METHODS.get(method) or method.decode("ascii"), path, fields, host)
 
