@@ -104,6 +104,8 @@ class HTTP2Connection(Patience, Protocol):
             self._expect_more(stream, request, reader.framing)
         if not self._beating:
             self._begin_pulse()
+        if self._served == self.limits.connection_requests:
+            self._begin_goodbye()
         exchange = self._shared.open(request, stream)
         # An application that starts at once may have answered already.
         if stream.live:
@@ -192,8 +194,6 @@ class HTTP2Connection(Patience, Protocol):
     def _all_closed(self) -> None:
         if self._goodbye_said:
             self._close()
-        elif self._served >= self.limits.connection_requests > 0:
-            self._begin_goodbye()
         elif not self._leaving_in_steps:
             self._deadline.set(self.limits.keep_alive)
 
