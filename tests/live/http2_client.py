@@ -37,14 +37,16 @@ class Client:
         self.last_streams: list[int] = []
         self.over = False
 
-    def ask(self, path: str = "/", body: bytes | None = None, *more: Field) -> int:
-        """Send a request; the number of its stream."""
+    def ask(
+        self, path: str = "/", body: bytes | None = None, *more: Field, end: bool = True
+    ) -> int:
+        """Send a request; the number of its stream. Of a body, this may be but the beginning."""
         method = b"GET" if body is None else b"POST"
         pseudo = [(b":method", method), (b":scheme", self._scheme), (b":authority", b"testserver")]
         head = [*pseudo, (b":path", path.encode()), *more]
         stream = self._engine.send_request(head, end_stream=body is None)
         if body is not None:
-            self._engine.send_data(stream, body, end_stream=True)
+            self._engine.send_data(stream, body, end_stream=end)
         self.send()
         return stream
 
