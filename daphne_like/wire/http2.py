@@ -41,7 +41,7 @@ from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
-_AT_A_TIME = 64 * 1024
+_AT_A_TIME = 60 * 1024
 """Bytes that the engine is asked for at once: more would be new memory for each."""
 
 
