@@ -25,6 +25,21 @@ class _Nothing(dict[str, Any]):
     __setitem__ = setdefault = update = __ior__ = _refuse
 
 
+class _Paths(dict[bytes, str]):
+    """Decoded paths; a number of short ones are remembered, then forgotten."""
+
+    def __missing__(self, raw: bytes) -> str:
+        path = decoded_path(raw)
+        if len(raw) < 256:
+            if len(self) >= 1024:
+                self.clear()
+            self[raw] = path
+        return path
+
+
+_PATHS = _Paths()
+
+
 class _Extensions(dict[frozenset[str], dict[str, _Nothing]]):
     """What a scope says for what a stream supports: there are few kinds of streams."""
 
@@ -52,7 +67,7 @@ def http_scope(
         "http_version": request.http_version,
         "method": request.method,
         "scheme": request.scheme,
-        "path": decoded_path(raw_path),
+        "path": _PATHS[raw_path],
         "raw_path": raw_path,
         "query_string": request.query,
         "root_path": root_path if request.root_path is None else request.root_path,
