@@ -28,6 +28,7 @@ from daphne_like.asgi.loading import load, look_in
 from daphne_like.clock import LoopClock
 from daphne_like.compression import Compression
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
@@ -88,7 +89,7 @@ async def rehearse(config: Config, reactor: Any) -> None:
     application = asgi(config, call, loop)
     proxies = Proxies(config)
     shared = shared_for(config, application, proxies, retire=lambda: None)
-    listening_on(config, reactor, *proxies.preambles(shared))
+    listening_on(config, reactor, *proxies.preambles(shared), Encryption(config, shared))
 
 
 def shared_for(
@@ -188,26 +189,31 @@ def default_fields(config: Config) -> DefaultFields:
 
 
 def listening_on(
-    config: Config, reactor: Any, of_everybody: Preambles, of_some: Preambles | None
+    config: Config,
+    reactor: Any,
+    of_everybody: Preambles,
+    of_some: Preambles | None,
+    encryption: Encryption,
 ) -> list[tuple[str, IStreamServerEndpoint]]:
     """The endpoints that `config` asks for, each with a name for messages.
 
     Preambles are required `of_everybody` behind ``haproxy:``, and elsewhere `of_some`, if so.
     """
     limits = config.limits
+    asked = of_everybody, of_some, encryption.secured
     found = [
-        (text, endpoints.from_string(reactor, text, limits, of_everybody, of_some))
-        for text in config.endpoints
+        (text, endpoints.from_string(reactor, text, limits, *asked)) for text in config.endpoints
     ]
+    around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
     address = configuration.addresses(config)
     if address is not None:
-        endpoint = endpoints.tcp(reactor, *address, limits, preambles=of_some)
+        endpoint = endpoints.tcp(reactor, *address, limits, **around)
         found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits, preambles=of_some)))
+        found.append((path, endpoints.unix(reactor, path, limits, **around)))
     if fileno is not None:
-        endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
+        endpoint = endpoints.inherited(reactor, fileno, limits, **around)
         found.append((f"descriptor {fileno}", endpoint))
     return found
 
@@ -223,9 +229,10 @@ def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamSer
     return endpoints.tcp(reactor, host, port, limits, option=option)
 
 
-def describe(host: Any) -> str:
+def describe(host: Any, *, secure: bool = False) -> str:
     """An address as an operator would type it."""
     name = getattr(host, "name", None)
     if name is not None:
-        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
-    return f"http://{spelled(host.host, host.port)}"
+        path = name.decode(errors="replace") if isinstance(name, bytes) else name
+        return f"unix:{path}" + (" (https)" if secure else "")
+    return f"{'https' if secure else 'http'}://{spelled(host.host, host.port)}"

@@ -30,6 +30,7 @@ from daphne_like.assembly import (
     shared_for,
 )
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
 from daphne_like.proxies import Proxies
@@ -82,6 +83,7 @@ class ASGIService(Service):
         self._access_log: AccessLog | None = None
         self._watchdog: Watchdog | None = None
         self._admin: Admin | None = None
+        self._encryption: Encryption | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -138,16 +140,20 @@ class ASGIService(Service):
     async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
         loop = asyncio.get_running_loop()
         preambles = proxies.preambles(factory.shared)
-        for text, endpoint in listening_on(self._config, self._reactor, *preambles):
+        encryption = self._encryption = Encryption(self._config, factory.shared)
+        asked = *preambles, encryption
+        for text, endpoint in listening_on(self._config, self._reactor, *asked):
             try:
                 self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
                 raise StartupError(f"Cannot listen on {text}: {error}.") from error
+        encryption.start()
         hosts = [port.getHost() for port in self._ports]
-        for host in hosts:
-            _logger.info("Listening on %s", describe(host))
+        for port, host in zip(self._ports, hosts, strict=True):
+            secure = getattr(port, "secure", False)
+            _logger.info("Listening on %s", describe(host, secure=secure))
         for level, line in proxies.announced(hosts):
             _logger.log(level, line)
 
@@ -226,6 +232,11 @@ class ASGIService(Service):
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def reload(self) -> None:
+        """Read the files of certificates again: connections that there are go on."""
+        if self._encryption is not None:
+            self._encryption.reload()
+
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
         self._reactor.stop()
@@ -275,6 +286,8 @@ class ASGIService(Service):
 
     def _give_up(self) -> None:
         """What is left when a stop is over, or was cut short."""
+        if self._encryption is not None:
+            self._encryption.stop()
         if self._watchdog is not None:
             self._watchdog.stop()
         if self._admin is not None:

@@ -101,6 +101,19 @@ class NativeTransport(SendsFiles, asyncio.Protocol):
         self._tcp = family != UNIX
         self._begin()
 
+    def take_over(self, other: NativeTransport) -> None:
+        """Go on with the connection of `other`, which has built no protocol and builds none."""
+        self._native, self._loop, self._tcp = other._native, other._loop, other._tcp
+        self._peer, self._host = other._peer, other._host
+        self._native.set_protocol(self)
+        self._begin()
+
+    def hand_on(self, rest: bytes) -> None:
+        """Receive what has come behind that which came first, unless the protocol minds."""
+        over = self.disconnecting or self._aborted or self._raised
+        if self.connected and not over:
+            self.data_received(rest)
+
     def _begin(self) -> None:
         """Build the protocol: who connects is known, and from where."""
         native = self._native
@@ -355,3 +368,7 @@ class NativeTransport(SendsFiles, asyncio.Protocol):
 
     def stopProducing(self) -> None:
         self.loseConnection()
+
+
+Carry = Callable[[IProtocolFactory, int], NativeTransport]
+"""Makes what carries a connection, from its protocol's factory and the budget for writing."""

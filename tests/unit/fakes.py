@@ -53,6 +53,7 @@ class House:
         self.asked: list[tuple[Any, ...]] = []
         self.preambles: list[tuple[Any, ...]] = []
         self.options: list[str | None] = []
+        self.secured: list[Any] = []
         self.ports: list[Port] = []
         self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
@@ -72,14 +73,18 @@ class House:
         reactor: Any,
         *given: Any,
         preambles: Any = None,
+        secured: Any = None,
         option: str | None = None,
         **named: Any,
     ) -> House:
         [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
         self.asked.append((kind, *given[:limits], *named.items()))
-        self.preambles.append((*given[limits + 1 :], *([preambles] if preambles else [])))
+        self.preambles.append(
+            (*given[limits + 1 : limits + 3], *([preambles] if preambles else []))
+        )
         self.options.append(option)
+        self.secured.append(secured)
         return self
 
     tcp = partialmethod(_endpoint, "tcp")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from daphne_like.config import LEVELS, Config, addresses, admin_address, facts, header, level
+from daphne_like.config import Config, addresses, facts
 from daphne_like.errors import ConfigError
+from daphne_like.values import LEVELS, admin_address, header, level
 
 
 @pytest.mark.parametrize(

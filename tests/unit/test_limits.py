@@ -12,7 +12,16 @@ from daphne_like.limits import LIMITS, Limits
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
 
-UNITS = {"bytes", "bytes a second", "fields", "seconds", "connections", "requests", "sockets"}
+UNITS = {
+    "bytes",
+    "bytes a second",
+    "fields",
+    "seconds",
+    "connections",
+    "requests",
+    "sockets",
+    "handshakes",
+}
 
 
 @each
