@@ -104,6 +104,7 @@ def _ask_clients(context: ServerContext, policy: Policy) -> None:
     if Path(authorities).is_dir():
         context.load_verify_locations(capath=authorities)
     else:
+        certificates_in("--ssl-ca-certs", Path(authorities))
         _use(context.load_verify_locations, "--ssl-ca-certs", authorities)
 
 
@@ -112,9 +113,8 @@ def _use(load: Callable[[str], None], word: str, path: str) -> None:
     try:
         load(path)
     except ssl.SSLError as error:
-        raise ConfigError(
-            f"{word} {path}: {error.reason or 'bad PEM'}: not what it is for."
-        ) from None
+        reason = error.reason or "bad PEM"
+        raise ConfigError(f"{word} {path} cannot be used: {reason}.") from None
 
 
 def read(word: str, path: Path) -> bytes:

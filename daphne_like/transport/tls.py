@@ -14,12 +14,13 @@ import logging
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import INegotiated, IProtocolFactory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from zope.interface import implementer
 
+from daphne_like.clock import Deadline
 from daphne_like.transport.arrival import ArrivingTransport, shown
 from daphne_like.transport.handshakes import Handshakes
 
@@ -107,8 +108,7 @@ class TLSTransport(ArrivingTransport):
         self._received = data
         self._hear = TLSTransport._keep
         self._native.pause_reading()
-        if self._waiting is not None:
-            self._waiting.clear()  # The time in which it waits for us is not the client's.
+        cast(Deadline, self._waiting).clear()  # While it waits for us, the time is not its own.
         self._handshakes.enter(self)
 
     def _keep(self, data: bytes) -> None:
@@ -120,8 +120,7 @@ class TLSTransport(ArrivingTransport):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = self._identity.context
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        if self._waiting is not None:
-            self._waiting.set(self._roll.limits.handshake_timeout)
+        cast(Deadline, self._waiting).set(self._roll.limits.handshake_timeout)
         self._native.resume_reading()
         self._hear = TLSTransport._shake
         received, self._received = self._received, b""
@@ -166,8 +165,7 @@ class TLSTransport(ArrivingTransport):
             self._native.write(last_words)
         with suppress(OSError):  # A peer that has reset the connection.
             self._native.write_eof()
-        if self._waiting is not None:
-            self._waiting.set(self._roll.limits.linger)
+        cast(Deadline, self._waiting).set(self._roll.limits.linger)
 
     def _ignore(self, data: bytes) -> None:
         """Nothing that comes matters any more."""
@@ -315,6 +313,8 @@ class TLSTransport(ArrivingTransport):
 
     def _distrust(self, error: ssl.SSLError) -> None:
         """A record is not what the peer has sent: nothing more is believed, and nothing said."""
+        if self._raised is not None:
+            return  # What was read with it is no better.
         _logger.info("Lost a connection from %s: TLS: %s", shown(self._peer), why(error))
         self._flush()
         self._fall_silent()
@@ -331,4 +331,4 @@ def why(error: ssl.SSLError) -> str:
     """What OpenSSL complains about, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the client's certificate is refused: {error.verify_message}"
-    return (error.reason or str(error)).replace("_", " ").lower()
+    return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
