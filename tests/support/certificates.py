@@ -164,3 +164,19 @@ class Client:
             return None
         except ssl.SSLZeroReturnError:
             return b""
+
+
+def shaken(context: ssl.SSLContext, client: Client | None = None) -> tuple[ssl.SSLObject, Client]:
+    """Both ends of a connection whose handshake is over, in memory."""
+    client = client or Client()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(incoming, outgoing, server_side=True)
+    for _ in range(3):
+        client.shake(outgoing.read())
+        incoming.write(client.sends())
+        try:
+            server.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    client.incoming.write(outgoing.read())
+    return server, client

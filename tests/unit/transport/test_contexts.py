@@ -25,27 +25,12 @@ from tests.support.certificates import (
     authority,
     client_context,
     localhost,
+    shaken,
 )
 
 
 def pair_of(issued: Issued, directory: Path, **more: Any) -> Pair:
     return Pair(*map(Path, issued.write(directory)), **more)
-
-
-def shaken(context: ssl.SSLContext, client: Client | None = None) -> tuple[ssl.SSLObject, Client]:
-    """Both ends of a connection whose handshake is over, in memory."""
-    client = client or Client()
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = context.wrap_bio(incoming, outgoing, server_side=True)
-    for _ in range(3):
-        client.shake(outgoing.read())
-        incoming.write(client.sends())
-        try:
-            server.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    client.incoming.write(outgoing.read())
-    return server, client
 
 
 # --- What is agreed on ------------------------------------------------------------------------
