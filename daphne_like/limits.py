@@ -136,7 +136,7 @@ class Limits:
         1000,
         "handshakes",
         "Of TLS that have begun and are not over, at the same time; who comes then waits for his "
-        "turn, unread. Each takes some 100 kB meanwhile. 0 for no limit.",
+        "turn, unread. Each takes some 50 kB meanwhile. 0 for no limit.",
     )
     certificate_check: float = _limit(
         10.0,

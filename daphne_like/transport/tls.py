@@ -32,11 +32,11 @@ _HANDSHAKE = 0x16
 _RECORD = 16 * 1024
 """Bytes that a record holds at the most: reading as many never leaves a part of one."""
 
-_PORTION = 32 * 1024
+_PORTION = 16 * 1024
 """Bytes that are encrypted or decrypted at a time.
 
 OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle connection keeps
-no more than this for each way, whatever it has carried.
+little more than this for each way, whatever it has carried.
 """
 
 

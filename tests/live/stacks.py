@@ -186,14 +186,18 @@ class Stack:
 
         `narrow` gives both ends small buffers, so that the peer is soon too slow.
         """
-        protocol = protocol or Recorder()
-        self._protocols.append(protocol)
-        peer = await self.dial(lambda: protocol, narrow=narrow)
+        protocol, peer = await self.approach(protocol, narrow=narrow)
         await protocol.until(lambda: protocol.events)
         if narrow:
             handle = protocol.transport.getHandle()
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW)
         return protocol, peer
+
+    async def approach(self, protocol: Any = None, *, narrow: bool = False) -> tuple[Any, Peer]:
+        """The same, when there may be no transport yet."""
+        protocol = protocol or Recorder()
+        self._protocols.append(protocol)
+        return protocol, await self.dial(lambda: protocol, narrow=narrow)
 
     async def dial(self, build: Callable[[], Protocol | None], *, narrow: bool = False) -> Peer:
         """A connection for which the factory calls `build`."""
@@ -237,8 +241,11 @@ class Stack:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped.asFuture(self.loop)
+        for connection in list(self.roll.waiting):
+            connection.drain()
+        await self.roll.until(0)
         for protocol in self._protocols:
-            if protocol.transport.connected:
+            if protocol.transport is not None and protocol.transport.connected:
                 protocol.transport.abortConnection()
                 await protocol.until_lost()
         for peer in self._peers:
