@@ -193,19 +193,24 @@ def facts(connection: ssl.SSLObject) -> dict[str, Any]:
     context: Any = connection.context
     cipher: Any = connection.cipher()
     chain = client_chain(connection) if context.verify_mode else []
-    name = None
-    if chain:
-        from daphne_like.transport import x509
-
-        name = x509.subject_of(chain[0])
     return {
         "server_cert": context.certificate,
         "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der) for der in chain],
-        "client_cert_name": name,
+        "client_cert_name": _subject_of(chain[0]) if chain else None,
         "client_cert_error": None,  # With one there is no connection.
         "tls_version": _VERSION_NUMBERS[str(connection.version())],
         "cipher_suite": context.suites[cipher[0]],
     }
+
+
+def _subject_of(der: bytes) -> str | None:
+    """A certificate's subject; OpenSSL takes some that cannot be spelt."""
+    from daphne_like.transport import x509
+
+    try:
+        return x509.subject_of(der)
+    except ValueError:
+        return None
 
 
 def client_chain(connection: ssl.SSLObject) -> list[bytes]:

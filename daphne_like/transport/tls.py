@@ -232,11 +232,16 @@ class TLSTransport(ArrivingTransport):
             if plain and (self._incoming.pending or self._ssl.pending()):
                 plain += b"".join(iter(self._next, b""))
         if self._outgoing.pending:
-            self._flush()  # OpenSSL answers some records by itself.
+            self._answer()
         if plain:
             self._deliver(plain)
         if self._over:
             self._loop.call_soon(self._end_reading)
+
+    def _answer(self) -> None:
+        """Send what OpenSSL answers by itself to some records, unless our side is closed."""
+        if not self._end_said:
+            self._flush()
 
     def _portions(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
@@ -316,7 +321,7 @@ class TLSTransport(ArrivingTransport):
         if self._raised is not None:
             return  # What was read with it is no better.
         _logger.info("Lost a connection from %s: TLS: %s", shown(self._peer), why(error))
-        self._flush()
+        self._answer()
         self._fall_silent()
         self._native.pause_reading()
         self._raised = error

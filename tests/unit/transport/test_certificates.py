@@ -71,6 +71,16 @@ def test_a_client_is_shown_the_certificate_of_the_name_it_asks_for(
     assert name_shown(certificates, asked) == shown
 
 
+def test_whatever_is_shown_the_policy_is_the_same(directory: Path) -> None:
+    client = client_context()
+    client.set_alpn_protocols(["http/1.1", "h2"])
+    policy = Policy((b"h2", b"http/1.1"), oldest="1.3")
+    certificates = Certificates(Source(directory=directory), policy)
+    server, _ = shaken(certificates.context, Client(client, "b.example"))
+    assert first_name(certificates.facts(server)["server_cert"]) == "b.example"
+    assert (server.selected_alpn_protocol(), server.version()) == ("h2", "TLSv1.3")
+
+
 def test_without_one_for_everybody_else_it_is_the_first(directory: Path) -> None:
     certificates = Certificates(Source(directory=directory), Policy())
     assert name_shown(certificates, "unknown.example") == "a.example"

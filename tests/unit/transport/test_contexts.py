@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from daphne_like.errors import ConfigError
+from daphne_like.transport import x509
 from daphne_like.transport.contexts import (
     Pair,
     Policy,
@@ -118,6 +119,17 @@ def test_a_clients_certificate_is_told_with_its_chain_and_its_name(asking, tmp_p
     assert told["client_cert_chain"] == chain
     assert told["client_cert_name"] == "CN=a\\, b,O=c"
     assert told["client_cert_error"] is None
+
+
+def test_a_name_that_cannot_be_spelt_is_none(asking, tmp_path, monkeypatch) -> None:
+    def fail(der: bytes) -> str:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(x509, "subject_of", fail)
+    shown = authority().issue("client")
+    told = facts(shaken(asking, Client(client_context(shown, tmp_path)))[0])
+    assert told["client_cert_chain"][0] == shown.own.decode()
+    assert told["client_cert_name"] is None
 
 
 def test_a_client_may_have_none_where_it_need_not(asking: ssl.SSLContext) -> None:

@@ -509,6 +509,16 @@ def test_what_openssl_answers_by_itself_goes_out(arrive: Any) -> None:
     assert at.native.written == [b"an answer"]
 
 
+def test_nothing_is_answered_when_our_side_is_closed(arrive: Any) -> None:
+    at = shaken(arrive, HalfNotes())
+    at.transport.loseWriteConnection()
+    at.loop.turn()
+    at.sent()
+    at.transport._outgoing.write(b"an answer")
+    at.say(b"x")
+    assert at.native.written == []
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_a_record_that_was_changed_on_its_way_ends_the_connection(
     arrive: Any, caplog: Any, large: bool
