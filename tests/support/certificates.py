@@ -76,6 +76,11 @@ class Authority:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=30))
             .add_extension(x509.BasicConstraints(authority, None), True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False
+            )
+            .add_extension(_usage(authority), True)
         )
         if names:
             alternatives = x509.SubjectAlternativeName([_general(one) for one in names])
@@ -91,6 +96,12 @@ class Authority:
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return Issued(made.public_bytes(_PEM) + self.chain, secret)
+
+
+def _usage(authority: bool) -> x509.KeyUsage:
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    unused = dict.fromkeys((*others, "crl_sign", "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=not authority, key_cert_sign=authority, **unused)
 
 
 def _general(name: str) -> x509.GeneralName:

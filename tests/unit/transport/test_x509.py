@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509 as library
 
 from daphne_like.transport import x509
-from tests.support.certificates import authority, localhost
+from tests.support.certificates import Client, authority, localhost, shaken
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,5 +47,12 @@ def test_one_for_development_serves_its_names_and_signs_nothing(tmp_path: Path) 
     assert not made.extensions.get_extension_for_class(library.BasicConstraints).value.ca
     made.verify_directly_issued_by(made)
     (tmp_path / "one.pem").write_bytes(pem)
-    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "one.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "one.pem")
+    now = x509.self_signed(["localhost"], datetime.now(UTC))
+    (tmp_path / "now.pem").write_bytes(now)
+    context.load_cert_chain(tmp_path / "now.pem")
+    trusting = ssl.create_default_context(cafile=tmp_path / "now.pem")
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert shaken(context, Client(trusting))[0].version() == "TLSv1.3"
     assert x509.self_signed(["localhost"], NOW) != x509.self_signed(["localhost"], NOW)
