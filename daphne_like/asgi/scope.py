@@ -40,11 +40,12 @@ class _Paths(dict[bytes, str]):
 _PATHS = _Paths()
 
 
-class _Extensions(dict[frozenset[str], dict[str, _Nothing]]):
+class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
     """What a scope says for what a stream supports: there are few kinds of streams."""
 
-    def __missing__(self, supports: frozenset[str]) -> dict[str, _Nothing]:
-        extensions = self[supports] = dict.fromkeys(supports, _Nothing())
+    def __missing__(self, supports: frozenset[str]) -> dict[str, dict[str, Any]]:
+        extensions: dict[str, dict[str, Any]] = dict.fromkeys(supports, _Nothing())
+        self[supports] = extensions
         return extensions
 
 
@@ -76,9 +77,16 @@ def http_scope(
         "server": request.server,
         "extensions": _EXTENSIONS[supports].copy(),
     }
+    if request.tls is not None:
+        scope["extensions"]["tls"] = _own_copy(request.tls)
     if state is not None:
         scope["state"] = state.copy()
     return scope
+
+
+def _own_copy(tls: dict[str, Any]) -> dict[str, Any]:
+    """All requests of a connection share what it says; no application changes it for others."""
+    return tls | {"client_cert_chain": list(tls["client_cert_chain"])}
 
 
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
