@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from daphne_like import config as configuration
@@ -28,11 +28,11 @@ from daphne_like.asgi.loading import load, look_in
 from daphne_like.clock import LoopClock
 from daphne_like.compression import Compression
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.origins import from_pages
-from daphne_like.places import is_secure
 from daphne_like.proxies import Proxies
 from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
@@ -54,6 +54,11 @@ class HTTPFactory(Factory):
         self.shared = shared
         self._negotiation = negotiation
         self._flood = shared.flood(self._tell)
+
+    @property
+    def protocols(self) -> tuple[bytes, ...]:
+        """What TLS may agree on, best first."""
+        return self._negotiation.protocols
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """``None`` for a client that has as many connections as it may have."""
@@ -100,8 +105,9 @@ async def rehearse(config: Config, reactor: Any) -> None:
     application = asgi(config, call, loop)
     proxies = Proxies(config)
     shared = shared_for(config, application, proxies, retire=lambda: None)
+    protocols = negotiation_of(config, shared).protocols
     preambles = proxies.preambles(shared)
-    listening_on(config, reactor, *preambles)
+    listening_on(config, reactor, *preambles, Encryption(config, shared, protocols))
     redirecting_on(config, reactor, preambles[1])
 
 
@@ -214,26 +220,31 @@ def default_fields(config: Config) -> DefaultFields:
 
 
 def listening_on(
-    config: Config, reactor: Any, of_everybody: Preambles, of_some: Preambles | None
+    config: Config,
+    reactor: Any,
+    of_everybody: Preambles,
+    of_some: Preambles | None,
+    encryption: Encryption,
 ) -> list[tuple[str, IStreamServerEndpoint]]:
     """The endpoints that `config` asks for, each with a name for messages.
 
     Preambles are required `of_everybody` behind ``haproxy:``, and elsewhere `of_some`, if so.
     """
     limits = config.limits
+    asked = of_everybody, of_some, encryption.secured
     found = [
-        (text, endpoints.from_string(reactor, text, limits, of_everybody, of_some))
-        for text in config.endpoints
+        (text, endpoints.from_string(reactor, text, limits, *asked)) for text in config.endpoints
     ]
+    around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
     address = configuration.addresses(config)
     if address is not None:
-        endpoint = endpoints.tcp(reactor, *address, limits, preambles=of_some)
+        endpoint = endpoints.tcp(reactor, *address, limits, **around)
         found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits, preambles=of_some)))
+        found.append((path, endpoints.unix(reactor, path, limits, **around)))
     if fileno is not None:
-        endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
+        endpoint = endpoints.inherited(reactor, fileno, limits, **around)
         found.append((f"descriptor {fileno}", endpoint))
     return found
 
@@ -254,14 +265,16 @@ def redirecting_on(
     return found
 
 
-def https_port(config: Config, listening: Iterable[tuple[str, Any]]) -> int | None:
-    """The port on which clients find https, ``None`` where it is not ours to know.
+def is_encrypted(port: IListeningPort) -> bool:
+    """Whether TLS is spoken on `port`; of Twisted's own nobody knows."""
+    return getattr(port, "secure", False)
 
-    `listening` has the names of `listening_on`, and the addresses that became of them.
-    """
+
+def https_port(config: Config, listening: Iterable[IListeningPort]) -> int | None:
+    """The port on which clients find https, ``None`` where it is not ours to know."""
     if config.https_port is not None:
         return config.https_port
-    ports = [getattr(host, "port", None) for name, host in listening if is_secure(name)]
+    ports = [getattr(port.getHost(), "port", None) for port in listening if is_encrypted(port)]
     return next(filter(None, ports), None)
 
 
@@ -276,9 +289,10 @@ def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamSer
     return endpoints.tcp(reactor, host, port, limits, option=option)
 
 
-def describe(host: Any) -> str:
+def describe(host: Any, *, secure: bool = False) -> str:
     """An address as an operator would type it."""
     name = getattr(host, "name", None)
     if name is not None:
-        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
-    return f"http://{spelled(host.host, host.port)}"
+        path = name.decode(errors="replace") if isinstance(name, bytes) else name
+        return f"unix:{path}" + (" (https)" if secure else "")
+    return f"{'https' if secure else 'http'}://{spelled(host.host, host.port)}"

@@ -28,12 +28,14 @@ from daphne_like.assembly import (
     beside,
     describe,
     https_port,
+    is_encrypted,
     listening_on,
     negotiation_of,
     redirecting_on,
     shared_for,
 )
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
 from daphne_like.proxies import Proxies
@@ -86,6 +88,7 @@ class ASGIService(Service):
         self._access_log: AccessLog | None = None
         self._watchdog: Watchdog | None = None
         self._admin: Admin | None = None
+        self._encryption: Encryption | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -145,25 +148,28 @@ class ASGIService(Service):
     async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
         config, shared = self._config, factory.shared
         preambles = proxies.preambles(shared)
-        listening = await self._bind(listening_on(config, self._reactor, *preambles), factory)
-        redirecting: list[tuple[str, Any]] = []
+        encryption = self._encryption = Encryption(config, shared, factory.protocols)
+        asked = *preambles, encryption
+        listening = await self._bind(listening_on(config, self._reactor, *asked), factory)
+        redirecting: list[IListeningPort] = []
         if config.insecure_bind:
             # Only now is it known on which port there is TLS.
             redirected = beside(config, shared, proxies, https_port(config, listening))
             factory = HTTPFactory(redirected, negotiation_of(config, redirected))
             endpoints = redirecting_on(config, self._reactor, preambles[1])
             redirecting = await self._bind(endpoints, factory)
-        for _, host in listening:
-            _logger.info("Listening on %s", describe(host))
-        for _, host in redirecting:
-            _logger.info("Redirecting to https from %s", describe(host))
-        for level, line in proxies.announced([host for _, host in listening + redirecting]):
+        encryption.start()
+        for port in listening:
+            _logger.info("Listening on %s", describe(port.getHost(), secure=is_encrypted(port)))
+        for port in redirecting:
+            _logger.info("Redirecting to https from %s", describe(port.getHost()))
+        for level, line in proxies.announced([port.getHost() for port in self._ports]):
             _logger.log(level, line)
 
     async def _bind(
         self, endpoints: Iterable[tuple[str, IStreamServerEndpoint]], factory: HTTPFactory
-    ) -> list[tuple[str, Any]]:
-        """Listen on each, and tell the names and the addresses that became of them."""
+    ) -> list[IListeningPort]:
+        """Listen on each."""
         loop, bound = asyncio.get_running_loop(), []
         for name, endpoint in endpoints:
             try:
@@ -172,7 +178,7 @@ class ASGIService(Service):
                 raise
             except Exception as error:
                 raise StartupError(f"Cannot listen on {name}: {error}.") from error
-            bound.append((name, self._ports[-1].getHost()))
+            bound.append(self._ports[-1])
         return bound
 
     # --- Stop -----------------------------------------------------------------------------
@@ -250,6 +256,11 @@ class ASGIService(Service):
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def reload(self) -> None:
+        """Read the files of certificates again: connections that there are go on."""
+        if self._encryption is not None:
+            self._encryption.reload()
+
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
         self._reactor.stop()
@@ -299,6 +310,8 @@ class ASGIService(Service):
 
     def _give_up(self) -> None:
         """What is left when a stop is over, or was cut short."""
+        if self._encryption is not None:
+            self._encryption.stop()
         if self._watchdog is not None:
             self._watchdog.stop()
         if self._admin is not None:

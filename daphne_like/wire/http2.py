@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol
@@ -36,13 +36,21 @@ from daphne_like.wire.http2_engine import (
     WindowUpdated,
 )
 from daphne_like.wire.http2_file import CAN_READ_FILES
-from daphne_like.wire.http2_request import HeadReader
+from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
-_AT_A_TIME = 64 * 1024
+_AT_A_TIME = 60 * 1024
 """Bytes that the engine is asked for at once: more would be new memory for each."""
+
+
+class _Promised(NamedTuple):
+    """A request that the client has not made."""
+
+    stream_id: int
+    headers: Head
+    end_stream: bool
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -75,19 +83,17 @@ class HTTP2Connection(Patience, Protocol):
 
     # --- Requests -------------------------------------------------------------------------
 
-    def _request_received(self, event: RequestReceived) -> None:
-        number = self._newest = event.stream_id
-        self._open(number, event.headers, event.end_stream)
-
-    def _open(self, number: int, head: Any, ended: bool) -> None:
-        reader = self._reader
+    def _request_received(self, event: RequestReceived | _Promised) -> None:
+        number, ended, reader = event.stream_id, event.end_stream, self._reader
+        pushes = False  # For what was pushed itself (RFC 9113, section 8.4).
+        if number % 2:
+            self._newest = number
+            pushes = self._pushing
         try:
-            request = reader.request(head)
+            request = reader.request(event.headers)
         except RemoteFault as fault:
             self._refuse(number, fault, ended)
             return
-        # Nothing is pushed for what was pushed itself (RFC 9113, section 8.4).
-        pushes = self._pushing and number % 2 == 1
         stream = HTTP2Stream(self, number, _SUPPORTS[pushes, reader.framing.trailers])
         heads = self._heads + reader.size
         full = heads > self._most_heads or len(self._streams) >= self._most_streams
@@ -146,7 +152,7 @@ class HTTP2Connection(Patience, Protocol):
             number = self.engine.send_push_promise(parent, head)
         except NGH2Error:
             return  # The client does not want it, or has gone.
-        self._open(number, head, True)
+        self._request_received(_Promised(number, head, True))
         self.written()
 
     # --- Events of streams ------------------------------------------------------------------

@@ -52,8 +52,8 @@ class Negotiation:
         return self._http2 is not None
 
     @property
-    def protocols(self) -> list[bytes]:
-        return [H2, HTTP_1_1] if self.has_http2 else [HTTP_1_1]
+    def protocols(self) -> tuple[bytes, ...]:
+        return (H2, HTTP_1_1) if self.has_http2 else (HTTP_1_1,)
 
     def connection(self, negotiated: bytes | None = None) -> HTTP1Connection | HTTP2Connection:
         """The protocol of one connection, by what TLS has agreed on."""

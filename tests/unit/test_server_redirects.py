@@ -41,7 +41,7 @@ def test_they_listen_last_and_send_to_the_port_on_which_there_is_tls(house, capl
         assert b"\r\nlocation: https://a:1/p\r\n" in answer
     assert caplog.messages == [
         "Listening on http://127.0.0.1:0",
-        "Listening on http://127.0.0.1:1",
+        "Listening on https://127.0.0.1:1",
         "Redirecting to https from http://127.0.0.1:2",
         "Redirecting to https from http://127.0.0.1:3",
     ]
