@@ -102,19 +102,21 @@ async function webSocket(session) {
   };
 }
 
-/** Goes on asking until the server says that it goes; nothing that was asked may fail. */
+/** Waits for what it has asked for while the server says goodbye. */
 async function untilGoodbye() {
   const session = await connected();
-  const reasons = [];
-  session.on("goaway", (code) => reasons.push(code));
-  const answers = [ask(session, "/wait").catch(() => null)];
+  const codes = [];
+  session.on("goaway", (code) => codes.push(code));
+  const waiting = session.request({ ":path": "/wait" });
+  await once(waiting, "data");
+  const answers = Array.from({ length: 20 }, () => ask(session, "/slow"));
+  await ask(session, "/");
   console.log("ready");
-  while (!session.closed && !session.destroyed && !reasons.length) {
-    answers.push(ask(session, "/slow"));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  const bodies = await Promise.all(answers.slice(1));
-  return { reasons: [...new Set(reasons)], bodies: [...new Set(bodies.map(({ body }) => body))] };
+  const bodies = (await Promise.all(answers)).map(({ body }) => body);
+  if (!codes.length) await once(session, "goaway");
+  waiting.close();
+  await once(session, "close");
+  return { codes: [...new Set(codes)], bodies: [...new Set(bodies)] };
 }
 
 if (process.argv[3] === "goodbye") {
