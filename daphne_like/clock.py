@@ -82,6 +82,11 @@ class Deadline:
             self._armed.cancel()
             self._armed = None
 
+    def end(self) -> None:
+        """Give the timer back for good: what would have been called is let go of too."""
+        self.stop()
+        self._expired = _nothing
+
     def _arm(self, seconds: float, at: float) -> None:
         if self._armed is not None:
             self._armed.cancel()
@@ -98,3 +103,7 @@ class Deadline:
             return
         self._at = None
         self._expired()
+
+
+def _nothing() -> None:
+    """What an ended deadline calls."""

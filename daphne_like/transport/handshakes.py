@@ -42,12 +42,22 @@ class Handshakes:
         self._waiting: dict[Shaking, None] = {}
         self._under_way: set[Shaking] = set()
         self._due = False
+        self._begun = 0
         self._tally = Tally(roll.clock.seconds, most=ONE_BY_ONE)
 
-    def enter(self, connection: Shaking) -> None:
-        """Let `connection` proceed when its turn has come: never within this call."""
-        self._waiting[connection] = None
+    def enter(self, connection: Shaking) -> bool:
+        """Whether `connection` may go on at once; if not, it proceeds when its turn has come."""
+        crowded = self._begun == _AT_A_TIME or len(self._under_way) >= self._most
+        if crowded or self._waiting:
+            self._waiting[connection] = None
+        else:
+            self._begin(connection)
         self._expect_turn()
+        return connection in self._under_way
+
+    def _begin(self, connection: Shaking) -> None:
+        self._begun += 1
+        self._under_way.add(connection)
 
     def leave(self, connection: Shaking) -> None:
         """The handshake of `connection` is over, or nobody waits for it any more."""
@@ -56,16 +66,18 @@ class Handshakes:
         self._expect_turn()
 
     def _expect_turn(self) -> None:
-        if self._waiting and not self._due and len(self._under_way) < self._most:
+        waiting = self._waiting and len(self._under_way) < self._most
+        if (waiting or self._begun) and not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         self._due = False
+        self._begun = 0
         room = min(_AT_A_TIME, self._most - len(self._under_way))
         for connection in list(islice(self._waiting, room)):
             del self._waiting[connection]
-            self._under_way.add(connection)
+            self._begin(connection)
             connection.proceed()
         self._expect_turn()
 

@@ -105,11 +105,14 @@ class TLSTransport(ArrivingTransport):
             self._handshakes.failed(self._peer, "did not come: it speaks in plain")
             self._part(self._handshakes.answer)
             return
+        if self._handshakes.enter(self):
+            self._start()
+            self._shake(data)
+            return
         self._received = data
         self._hear = TLSTransport._keep
         self._native.pause_reading()
         cast(Deadline, self._waiting).clear()  # While it waits for us, the time is not its own.
-        self._handshakes.enter(self)
 
     def _keep(self, data: bytes) -> None:
         """One more segment has come before reading paused."""
@@ -117,14 +120,17 @@ class TLSTransport(ArrivingTransport):
 
     def proceed(self) -> None:
         """It is this connection's turn to shake hands."""
+        self._start()
+        cast(Deadline, self._waiting).set(self._roll.limits.handshake_timeout)
+        self._native.resume_reading()
+        received, self._received = self._received, b""
+        self._shake(received)
+
+    def _start(self) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = self._identity.context
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        cast(Deadline, self._waiting).set(self._roll.limits.handshake_timeout)
-        self._native.resume_reading()
         self._hear = TLSTransport._shake
-        received, self._received = self._received, b""
-        self._shake(received)
 
     def _shake(self, data: bytes) -> None:
         self._incoming.write(data)

@@ -302,10 +302,12 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         """Our own half-close has gone out; the client's is awaited."""
 
     def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
-        self._deadline.stop()
-        self._patience.stop()
+        self._deadline.end()
+        self._patience.end()
         self._shared.closed(self)
         self._phase = _DROPPED
+        if self._reader is not None:
+            self._reader.close()
         if self._responding:
             self._release().disconnected(reason.getErrorMessage(), unsent=self._unsent())
 

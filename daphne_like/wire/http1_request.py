@@ -128,6 +128,10 @@ class RequestReader:
         """The message has ended."""
         self.complete = True
 
+    def close(self) -> None:
+        """Nothing comes any more: let go of the parser, which holds the reader."""
+        del self._parser
+
     # --- Heads ----------------------------------------------------------------------------
 
     def take(self, data: bytes) -> tuple[Request | None, bytes]:

@@ -62,7 +62,7 @@ class Patience:
 
     def _stop_time(self) -> None:
         for deadline in (self._deadline, self._alarm, self._patience, self._pulse):
-            deadline.stop()
+            deadline.end()
 
     # --- Streams --------------------------------------------------------------------------
 

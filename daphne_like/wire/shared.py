@@ -224,12 +224,15 @@ def _nobody_minds(crowded: bool) -> None:
     """Where accepting cannot be stopped."""
 
 
+_WITH_PORT = (IPv4Address, IPv6Address)
+
+
 def address_of(address: Any) -> Address | None:
     """A Twisted address as ASGI wants it; ``None`` for an unnamed Unix peer.
 
     An IPv4 client of a dual-stack socket is shown as what it is.
     """
-    if isinstance(address, IPv4Address | IPv6Address):
+    if isinstance(address, _WITH_PORT):
         host = address.host
         return (host.removeprefix("::ffff:") if "." in host else host), address.port
     name = address.name if isinstance(address, UNIXAddress) else None
