@@ -131,12 +131,14 @@ class HTTP2Connection(Patience, Protocol):
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
         """Promise the response to a GET of `target` on the stream `parent`, and open it."""
+        if not self._pushing:
+            return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
         try:
             number = self.engine.send_push_promise(parent, head)
         except NGH2Error:
-            return  # The client does not want it, or has gone.
+            return  # The client has gone.
         self._open(number, head, True)
         self.written()
 

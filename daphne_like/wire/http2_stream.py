@@ -130,7 +130,7 @@ class HTTP2Stream(ResponseSide):
     def broke(self, fault: RemoteFault) -> None:
         """The request turned bad: the application learns, the client too if it can still."""
         refused = None if self._head_sent else fault.status
-        self._release().disconnected(fault.reason, refused=refused, unsent=self.unsent())
+        self.lose(fault.reason, refused)
         if self._head_sent:
             self._connection.refused(fault)
             self.reset(CANCEL)
@@ -163,7 +163,7 @@ class HTTP2Stream(ResponseSide):
         """There is no half of a tunnel; what the client has sent before comes first."""
         if self._ahead is not None or not self.live:
             return
-        self._release().disconnected("the client closed its side", unsent=self.unsent())
+        self.lose("the client closed its side")
         with suppress(NGH2Error):
             self._engine.end_stream(self._id)
         self._connection.written()
@@ -185,20 +185,25 @@ class HTTP2Stream(ResponseSide):
     def closed(self, reason: str) -> None:
         """The stream is closed, by whoever: an exchange that is still there has lost its client."""
         if self.live:
-            unsent = self.unsent()
-            self._release().disconnected(reason, unsent=unsent)
+            self.lose(reason)
         self._pay()
+
+    def lose(self, reason: str, refused: int | None = None) -> None:
+        """The exchange has lost its client."""
+        unsent = self.unsent()
+        self._release().disconnected(reason, refused=refused, unsent=unsent)
 
     def _release(self) -> Exchange:
         """The stream belongs to no exchange from now on."""
-        exchange = cast(Exchange, self.exchange)
+        exchange = self.exchange
         self.exchange = None
         self.live = self._stalled = False
         self._answer_due = self._body_due = None
         self.drop_file()
         self._pay()
-        self._connection.left(exchange)
-        return exchange
+        if exchange is not None:
+            self._connection.left(exchange)
+        return cast(Exchange, exchange)
 
     def drain(self) -> None:
         """The server stops."""
