@@ -67,7 +67,8 @@ def made_engine(limits: Limits) -> Connection:
     """The server's end of one connection, its SETTINGS ready to be sent.
 
     A stream's window is what may wait for the application; that of the connection has room for
-    all streams, so that no stream waits for another's application.
+    twice as much as all streams, so that no stream waits for another's application: the engine
+    gives the client room only when half of it is used up.
     """
     configuration = Configuration(
         auto_window_update=False,
@@ -88,7 +89,7 @@ def made_engine(limits: Limits) -> Connection:
             Setting.NO_RFC7540_PRIORITIES: 1,
         }
     )
-    of_all = min(window * limits.http2_streams, _LARGEST_WINDOW)
+    of_all = min(2 * window * limits.http2_streams, _LARGEST_WINDOW)
     engine.set_local_window_size(max(of_all, 65535))
     return engine
 
