@@ -385,6 +385,7 @@ class HTTP2Connection(Patience, Protocol):
     def resumeProducing(self) -> None:
         """The transport's buffer has drained."""
         self.full = False
+        self._heard()
         if self._over:
             self._write_out()
             self._linger()

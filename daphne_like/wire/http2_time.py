@@ -99,14 +99,18 @@ class Patience:
     # --- The client -----------------------------------------------------------------------
 
     def _heard(self) -> None:
+        """The client is there: it has sent something, or taken what waited for it."""
         self._heard_at = self._shared.clock.seconds()
         self._pinged = False
 
     def _begin_pulse(self) -> None:
         """From now on the client has a reason to be there."""
         if not self._beating and self.limits.http2_ping_interval:
-            self._beating = True
-            self._pulse.set(self.limits.http2_ping_interval)
+            self._beat(self.limits.http2_ping_interval)
+
+    def _beat(self, seconds: float) -> None:
+        self._beating = True
+        self._pulse.set(seconds)
 
     def _feel_pulse(self) -> None:
         self._beating = False
@@ -114,15 +118,17 @@ class Patience:
             return
         silent = self._shared.clock.seconds() - self._heard_at
         interval = self.limits.http2_ping_interval
-        if self._pinged:
+        if self.full:
+            # A ping would have to wait; whether the client reads is its sign of life.
+            self._beat(interval)
+        elif self._pinged:
             self.cut("no answer to a ping")
         elif silent < interval:
-            self._beating = True
-            self._pulse.set(interval - silent)
+            self._beat(interval - silent)
         else:
-            self._pinged = self._beating = True
+            self._pinged = True
             self._ping(_ARE_YOU_THERE)
-            self._pulse.set(self.limits.http2_ping_timeout)
+            self._beat(self.limits.http2_ping_timeout)
 
     def _ping(self, what: bytes) -> None:
         try:
