@@ -105,8 +105,8 @@ class HTTP2Stream(ResponseSide):
             self._engine.acknowledge_received_data(size, self._id)
             if self._engine.want_write:
                 self._connection.written()
-        except (NGH2Error, ValueError):
-            pass  # The stream is closed, and its room given back with it.
+        except NGH2Error:
+            pass  # The connection is at its end.
 
     def _pay(self) -> None:
         """Nobody takes what is left: its room belongs to the other streams."""
@@ -119,13 +119,18 @@ class HTTP2Stream(ResponseSide):
         self._discarded += size
         if self._discarded <= self._connection.limits.discard_size:
             self._credit(size)
-        elif not self.unsent():
-            self._turn_away()
+        else:
+            self._owed += size
+            self._linger_due = self._connection.in_time(0)
 
     def _turn_away(self) -> None:
         """Ask the client to stop, behind a complete response (RFC 9113, section 8.1)."""
-        self._linger_due = None
-        self.reset(NO_ERROR)
+        connection = self._connection
+        if self.unsent() or connection.full:
+            self._linger_due = connection.in_time(connection.limits.linger)
+        else:
+            self._linger_due = None
+            self.reset(NO_ERROR)
 
     def broke(self, fault: RemoteFault) -> None:
         """The request turned bad: the application learns, the client too if it can still."""
@@ -226,21 +231,16 @@ class HTTP2Stream(ResponseSide):
 
     def look_round(self, now: float) -> float:
         """See what is overdue; return when something is next, or infinity."""
-        for due, look in (
-            (self._answer_due, HTTP2Stream._look_at_answer),
-            (self._body_due, HTTP2Stream._look_at_body),
-            (self._linger_due, HTTP2Stream._turn_away),
-            (self._write_due, HTTP2Stream._look_at_reader),
-        ):
+        for name, look in _DUES:
+            due = getattr(self, name)
             if due is not None and due <= now:
                 look(self)
-        times = self._answer_due, self._body_due, self._linger_due, self._write_due
+        times = [getattr(self, name) for name, _ in _DUES]
         return min((time for time in times if time is not None), default=math.inf)
 
     def _look_at_answer(self) -> None:
         self._answer_due = None
-        if self.exchange is not None:
-            self.exchange.timed_out()
+        cast(Exchange, self.exchange).timed_out()
 
     def _look_at_body(self) -> None:
         limits = self._connection.limits
@@ -261,3 +261,12 @@ class HTTP2Stream(ResponseSide):
         self._write_due = None
         self.closed("the client takes nothing of the response")
         self.reset(CANCEL)
+
+
+_DUES = (
+    ("_answer_due", HTTP2Stream._look_at_answer),
+    ("_body_due", HTTP2Stream._look_at_body),
+    ("_linger_due", HTTP2Stream._turn_away),
+    ("_write_due", HTTP2Stream._look_at_reader),
+)
+"""What a stream may wait for, each until a moment. One that is over may end another."""
