@@ -45,13 +45,13 @@ def test_it_announces_the_limits() -> None:
 @pytest.mark.parametrize(
     ("limits", "window"),
     [
-        ({"read_budget": 70_000, "http2_streams": 7}, 490_000),
+        ({"read_budget": 70_000, "http2_streams": 7}, 980_000),
         ({"read_budget": 100, "http2_streams": 7}, 65535),
         ({"read_budget": 100 * MIB, "http2_streams": 100}, 2**31 - 1),
         ({"read_budget": 2**40}, 2**31 - 1),
     ],
 )
-def test_the_connections_window_has_room_for_all_streams(limits: Any, window: int) -> None:
+def test_the_connections_window_has_room_for_twice_all_streams(limits: Any, window: int) -> None:
     settings, more = announced(**limits)
     assert 65535 + more == window
     assert settings[SettingCodes.INITIAL_WINDOW_SIZE] <= 2**31 - 1
