@@ -79,7 +79,7 @@ class HeadReader:
             (first, method), (name, path) = head[0], head[at]
             known = _METHODS.get(method)
             if known is not None and name == b":path" and first == b":method":
-                self.framing, self.size = framing, size + len(path)
+                self.framing, self.size = framing, size + len(method) + len(path)
                 if self.size <= self._limits.head_size:
                     return self._request(known, path, fields.copy(), host)
         return self._judged(head)
@@ -103,7 +103,7 @@ class HeadReader:
             raise RemoteFault(400, "unknown scheme")
         at = list(pseudo).index(b":path")
         if head[0][0] == b":method" and size < _REMEMBER_BELOW:
-            others = fields.copy(), host, framing, size - len(path)
+            others = fields.copy(), host, framing, size - len(method) - len(path)
             self._said = _Said(len(head), at, head[1:at], head[at + 1 :], *others)
         return self._request(_METHODS.get(method) or method.decode("ascii"), path, fields, host)
 
