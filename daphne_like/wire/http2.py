@@ -74,6 +74,8 @@ class HTTP2Connection(Patience, Protocol):
     # --- Requests -------------------------------------------------------------------------
 
     def _request_received(self, event: RequestReceived) -> None:
+        if self._over:
+            return
         self._newest = event.stream_id
         self._open(event.stream_id, event.headers, event.end_stream)
 
@@ -95,6 +97,8 @@ class HTTP2Connection(Patience, Protocol):
         self._streams[number] = stream
         self._heads += stream.size
         self._served += 1
+        if self._served == self.limits.connection_requests:
+            self._begin_goodbye()
         if request.upgrade is not None:
             stream.await_tunnel()
         elif self.limits.http_timeout is not None:
@@ -165,7 +169,7 @@ class HTTP2Connection(Patience, Protocol):
     def _stream_closed(self, event: StreamClosed) -> None:
         stream = self._streams.pop(event.stream_id, None)
         if stream is None:
-            if event.error_code and event.stream_id > self._newest:
+            if event.error_code and event.stream_id > self._newest and event.stream_id % 2:
                 # The engine has reset it before it was a request.
                 self._newest = event.stream_id
                 self.refused(RemoteFault(400, "malformed head"))
@@ -186,8 +190,6 @@ class HTTP2Connection(Patience, Protocol):
     def _all_closed(self) -> None:
         if self._goodbye_said:
             self._close()
-        elif self._served >= self.limits.connection_requests > 0:
-            self._begin_goodbye()
         elif not self._leaving_in_steps:
             self._deadline.set(self.limits.keep_alive)
 
