@@ -131,10 +131,8 @@ class Patience:
             self._beat(self.limits.http2_ping_timeout)
 
     def _ping(self, what: bytes) -> None:
-        try:
+        with suppress(NGH2Error):
             self.engine.ping(what)
-        except NGH2Error:
-            return
         self.flush()
 
     def _expect_reading(self) -> None:
@@ -170,10 +168,8 @@ class Patience:
             return
         self._leaving_in_steps = True
         self._deadline.set(_ROUND_TRIP)
-        try:
+        with suppress(NGH2Error):
             self.engine.send_shutdown_notice()
-        except NGH2Error:
-            return
         self._ping(_GOODBYE)
 
     def _ping_acknowledged(self, event: Any) -> None:
