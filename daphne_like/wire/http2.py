@@ -236,8 +236,8 @@ class HTTP2Connection(Patience, Protocol):
 
     def _engine_failed(self, error: NGH2Error) -> None:
         """The engine has given up, and writes no more: the GOAWAY is ours."""
-        if not self._mid_frame and not self._over:
-            self.transport.write(engine_room.calm_down(self._newest))
+        if not self._mid_frame:
+            self.transport.write(engine_room.last_words(error, self._newest))
         self._dead = True
         self._lost_protocol(str(error))
 
@@ -355,7 +355,6 @@ class HTTP2Connection(Patience, Protocol):
         try:
             self.engine.receive_data(data)
         except NGH2Error as error:
-            self._take_events()
             self._reading = False
             self._engine_failed(error)
             return

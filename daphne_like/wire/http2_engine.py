@@ -46,11 +46,12 @@ __all__ = [
     "StreamReset",
     "TrailersReceived",
     "WindowUpdated",
-    "calm_down",
+    "last_words",
     "made_engine",
 ]
 
 NO_ERROR = 0x00
+PROTOCOL_ERROR = 0x01
 INTERNAL_ERROR = 0x02
 REFUSED_STREAM = 0x07
 CANCEL = 0x08
@@ -100,7 +101,8 @@ def enables_push(event: SettingsReceived) -> bool | None:
     return None if value is None else value == 1
 
 
-def calm_down(last_stream: int) -> bytes:
-    """A GOAWAY with ENHANCE_YOUR_CALM, where the engine has given up and writes no more."""
-    payload = last_stream.to_bytes(4, "big") + ENHANCE_YOUR_CALM.to_bytes(4, "big")
+def last_words(error: NGH2Error, last_stream: int) -> bytes:
+    """A GOAWAY, where the engine has given up with `error` and writes no more."""
+    code = ENHANCE_YOUR_CALM if isinstance(error, DenialOfServiceError) else PROTOCOL_ERROR
+    payload = last_stream.to_bytes(4, "big") + code.to_bytes(4, "big")
     return len(payload).to_bytes(3, "big") + b"\x07\x00" + bytes(4) + payload
