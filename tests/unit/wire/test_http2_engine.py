@@ -11,7 +11,14 @@ from h2.events import ConnectionTerminated, RemoteSettingsChanged, WindowUpdated
 from h2.settings import SettingCodes
 
 from daphne_like.limits import Limits
-from daphne_like.wire.http2_engine import SettingsReceived, calm_down, enables_push, made_engine
+from daphne_like.wire.http2_engine import (
+    DenialOfServiceError,
+    NGH2Error,
+    SettingsReceived,
+    enables_push,
+    last_words,
+    made_engine,
+)
 
 MIB = 1024 * 1024
 
@@ -64,7 +71,10 @@ def test_a_client_may_say_whether_it_takes_pushes(settings: Any, enabled: Any) -
     assert enables_push(SettingsReceived(settings)) is enabled
 
 
-def test_our_own_goaway_says_that_it_was_too_much() -> None:
-    (event,) = said(calm_down(5))
+@pytest.mark.parametrize(
+    ("error", "code"), [(DenialOfServiceError("flood"), 0x0B), (NGH2Error("bad"), 0x01)]
+)
+def test_our_own_goaway_says_what_was_wrong(error: NGH2Error, code: int) -> None:
+    (event,) = said(last_words(error, 5))
     assert isinstance(event, ConnectionTerminated)
-    assert (event.last_stream_id, event.error_code) == (5, 0x0B)
+    assert (event.last_stream_id, event.error_code) == (5, code)

@@ -8,7 +8,14 @@ import pytest
 
 from daphne_like.testing import RecordedExchange
 from tests.support.http1 import answering
-from tests.support.http2 import ALL_STREAMS, NO_ERROR, Served, frame
+from tests.support.http2 import (
+    ALL_STREAMS,
+    ENHANCE_YOUR_CALM,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    Served,
+    frame,
+)
 
 Connect = Callable[..., Served]
 KIB = 1024
@@ -52,6 +59,48 @@ class TestIdle:
             served.client.h2.ping(b"12345678")
             served.wait(10)
         assert served.wire.closed
+
+
+class TestStreams:
+    """One alarm rings for all of them."""
+
+    def test_each_has_its_own_time(self, connect: Connect) -> None:
+        served = connect(http_timeout=10)
+        for _ in range(4):
+            served.ask()
+            served.wait(2)
+        for number, exchange in enumerate(served.open.exchanges):
+            served.wait(2)
+            assert exchange.events[-1] == "timed_out"
+            later = served.open.exchanges[number + 1 :]
+            assert not any("timed_out" in other.events for other in later)
+
+    @pytest.mark.parametrize("shut", [False, True])
+    def test_the_window_of_all_is_not_the_fault_of_one(self, connect: Connect, shut: bool) -> None:
+        served = connect(window=65535, gives=False, write_timeout=60, write_budget=200 * KIB)
+        asked = [served.ask(), served.ask()]
+        served.client.give(65535, asked[0].number)
+        for exchange, size in zip(served.open.exchanges, (2 * 65535, 65535), strict=True):
+            exchange.start(b"x" * size)
+        for _ in range(3):
+            if not shut:
+                served.client.give(100)
+            served.client.give(1, asked[0].number)
+            served.wait(50)
+        assert [exchange.over is not None for exchange in served.open.exchanges] == [shut] * 2
+
+    def test_nor_is_the_transport(self, connect: Connect) -> None:
+        served = connect(write_timeout=60, write_budget=KIB, window=10 * KIB, gives=False)
+        first, second = served.ask(), served.ask()
+        served.open.exchanges[0].start(b"x" * 11 * KIB)
+        served.wait(30)
+        served.stop_reading()
+        served.open.exchanges[1].start(b"y" * 5 * KIB)
+        served.wait(31)
+        assert served.connection.full
+        assert [exchange.over for exchange in served.open.exchanges] == [None] * 2
+        served.read_on()
+        assert (len(first.reply.body), len(second.reply.body)) == (10 * KIB, 5 * KIB)
 
 
 class TestPulse:
@@ -223,6 +272,15 @@ class TestServersThatStop:
         served.wait(2)
         assert served.client.goodbyes == [BYE, (1, NO_ERROR)]
 
+    def test_a_late_pong_changes_nothing(self, connect: Connect) -> None:
+        served = connect()
+        served.ask()
+        with served.in_one_segment():
+            served.shared.drain(lambda: None)
+            served.clock.advance(1)
+        assert served.client.goodbyes == [BYE, (1, NO_ERROR)]
+        assert not served.wire.eof
+
     def test_a_pong_to_another_ping_means_nothing(self, connect: Connect) -> None:
         served = connect(http2_ping_interval=30)
         served.ask()
@@ -269,6 +327,53 @@ class TestServersThatStop:
         served.shared.abort()
         assert served.last.over == "the server stops"
         assert served.wire.aborted
+
+
+class TestClientsThatBreakTheRules:
+    def test_one_that_reads_hears_of_it(self, connect: Connect) -> None:
+        served = connect()
+        served.ask()
+        served.wire.send(frame(0, 0, 0))
+        served.turn()
+        assert served.client.goodbyes == [(1, PROTOCOL_ERROR)]
+        assert served.wire.closed
+
+    def test_one_that_reads_slowly_does_after_all_else(self, connect: Connect) -> None:
+        served = connect(write_budget=KIB, linger=5, write_timeout=60)
+        served.ask()
+        served.stop_reading()
+        served.last.start(b"x" * 10 * KIB)
+        served.wire.send(frame(0, 0, 0))
+        served.wait(30)
+        assert not served.wire.closed
+        served.read_on()
+        assert served.client.goodbyes == [(1, PROTOCOL_ERROR)]
+        assert served.wire.closed
+        assert not served.wire.aborted
+
+    @pytest.mark.parametrize("at_once", [False, True])
+    def test_one_that_asks_too_much_too(self, connect: Connect, at_once: bool) -> None:
+        served = connect(http2_control_frames=5, write_budget=KIB, write_timeout=60)
+        served.ask()
+        served.stop_reading()
+        served.last.start(b"x" * 10 * KIB)
+        pings = [frame(6, 0, 0, b"12345678")] * 20
+        served.wire.send(*([b"".join(pings)] if at_once else pings))
+        assert served.last.events[-1] == "disconnected"
+        served.wait(30)
+        assert not served.wire.closed
+        served.read_on()
+        assert served.client.goodbyes == [(1, ENHANCE_YOUR_CALM)]
+        assert served.wire.closed
+
+    def test_the_last_request_may_come_with_what_breaks_them(self, connect: Connect) -> None:
+        served = connect(connection_requests=1, http2_ping_interval=30)
+        with served.in_one_segment():
+            served.ask()
+            said = served.client.h2.data_to_send()
+            served.wire.send(said + frame(0, 0, 0))
+        assert served.last.events == ["body_ended", "disconnected"]
+        assert served.client.goodbyes[-1] == (1, PROTOCOL_ERROR)
 
 
 class TestRequests:
