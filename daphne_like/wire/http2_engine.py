@@ -58,8 +58,8 @@ CANCEL = 0x08
 ENHANCE_YOUR_CALM = 0x0B
 
 _BEYOND = 2
-"""The engine gives up a connection whose head is so many times over its limit: until there, we
-answer its stream, 431, and others go on."""
+"""The engine gives up a connection that is so many times over a limit: until there, we answer a
+head that is too large, 431, and others go on; and say goodbye to who resets too much."""
 
 _LARGEST_WINDOW = 2**31 - 1
 
@@ -71,12 +71,13 @@ def made_engine(limits: Limits) -> Connection:
     twice as much as all streams, so that no stream waits for another's application: the engine
     gives the client room only when half of it is used up.
     """
+    resets = _BEYOND * limits.http2_resets, limits.http2_reset_rate
     configuration = Configuration(
         auto_window_update=False,
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
-        stream_reset_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
-        glitch_rate_limit=(limits.http2_resets, limits.http2_reset_rate),
+        stream_reset_rate_limit=resets,
+        glitch_rate_limit=resets,
         max_outbound_ack=limits.http2_control_frames,
     )
     engine = Connection(Role.SERVER, configuration)
