@@ -149,10 +149,11 @@ class HTTP2Connection(Patience, Protocol):
     # --- Events of streams ------------------------------------------------------------------
 
     def _data_received(self, event: DataReceived) -> None:
-        stream = self._streams.get(event.stream_id)
-        if stream is None:
+        stream, data = self._streams.get(event.stream_id), event.data
+        if stream is None:  # It was turned away in the same segment.
+            with suppress(NGH2Error):
+                self.engine.acknowledge_received_data(len(data), event.stream_id)
             return
-        data = event.data
         if data:
             stream.data_received(data)
         elif not event.end_stream:
@@ -227,8 +228,6 @@ class HTTP2Connection(Patience, Protocol):
 
     def _lost_protocol(self, reason: str) -> None:
         """Nothing more can be understood: what waits may leave, then the connection ends."""
-        if self._over:
-            return
         self.refused(RemoteFault(400, f"HTTP/2: {reason}"))
         self._end_streams(f"HTTP/2: {reason}")
         self._write_out()
