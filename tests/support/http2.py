@@ -245,15 +245,23 @@ class Asked:
 class Served(http1.Served):
     """One client's connection, spoken by :class:`Client` in ``client``.
 
-    `window` is what the client lets come, in all and on each stream; see there for `gives`.
+    `window` is what the client lets come, in all and on each stream; see there for `gives`. What it
+    sends comes in segments of `segment` bytes.
     """
 
     speaks = HTTP2Connection
 
     def __init__(
-        self, *, window: int = ROOMY, pushes: bool = True, gives: bool = True, **options: Any
+        self,
+        *,
+        window: int = ROOMY,
+        pushes: bool = True,
+        gives: bool = True,
+        segment: int = ROOMY,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._segment = segment
         self.client = Client(window, pushes=pushes, gives=gives)
         self._read = 0
         self._held = False
@@ -322,8 +330,8 @@ class Served(http1.Served):
 
     def _client_turn(self) -> bool:
         said = self.client.h2.data_to_send()
-        if said and not self.wire.closed:
-            self.wire.send(said)
+        for at in range(0, 0 if self.wire.closed else len(said), self._segment):
+            self.wire.send(said[at : at + self._segment])
         read = bytes(self.wire.received[self._read :])
         self._read += len(read)
         self.client.receive(read)
