@@ -87,9 +87,8 @@ class HTTP2Connection(Patience, Protocol):
             self._refuse(number, fault, ended)
             return
         framing = reader.framing
-        # Nothing is pushed for what was pushed itself (RFC 9113, section 8.4).
-        pushes = self._pushing and number % 2 == 1
-        stream = HTTP2Stream(self, number, _SUPPORTS[pushes, framing.trailers])
+        supports = _SUPPORTS[self._pushing, framing.trailers] if number % 2 else _PUSHED
+        stream = HTTP2Stream(self, number, supports)
         stream.size = reader.size
         stream.authority = request.authority
         if not self._has_room(stream):
@@ -401,17 +400,19 @@ class HTTP2Connection(Patience, Protocol):
 
 _NOTHING: frozenset[str] = frozenset()
 
+_PUSHED = frozenset(("http.response.pathsend", "http.response.zerocopysend") * CAN_READ_FILES)
+"""Works on every stream. Nothing is pushed, nor hinted at, for what was pushed itself (RFC 9113,
+section 8.4)."""
+
 
 def _supports(pushes: bool, trailers: bool) -> frozenset[str]:
     """What works on a stream, by what the client has said of itself and of the request."""
     there = {
         "http.response.early_hint": True,
-        "http.response.pathsend": CAN_READ_FILES,
-        "http.response.zerocopysend": CAN_READ_FILES,
         "http.response.push": pushes,
         "http.response.trailers": trailers,
     }
-    return frozenset(name for name, is_there in there.items() if is_there)
+    return _PUSHED.union(name for name, is_there in there.items() if is_there)
 
 
 _SUPPORTS = {
