@@ -76,7 +76,7 @@ class Client:
     """One client: what h2 makes of the bytes, stream by stream.
 
     ``frames`` are the kinds and streams of all frames that have come, ``goodbyes`` the last stream
-    and the error code of each GOAWAY. It sends of its uploads what the server has room for, and
+    and the error code of each GOAWAY, ``forgotten`` the streams that it has reset. It sends of its uploads what the server has room for, and
     gives room for what it reads, unless `gives` is false.
     """
 
@@ -95,6 +95,7 @@ class Client:
         self._buffer = b""
         self._uploads: dict[int, bytearray] = {}
         self._ending: set[int] = set()
+        self.forgotten: set[int] = set()
 
     # --- What it sends ----------------------------------------------------------------------
 
@@ -113,12 +114,13 @@ class Client:
 
     def reset(self, number: int, code: int = CANCEL) -> None:
         self._uploads.pop(number, None)
+        self.forgotten.add(number)
         with suppress(StreamClosedError, NoSuchStreamError):
             self.h2.reset_stream(number, code)
 
     def give(self, size: int, number: int | None = None) -> None:
         """Let `size` bytes more come, on the connection or on a stream."""
-        with suppress(StreamClosedError, NoSuchStreamError):
+        with suppress(KeyError, StreamClosedError, NoSuchStreamError):
             self.h2.increment_flow_control_window(size, number)
 
     def waiting(self, number: int) -> int:
@@ -158,10 +160,31 @@ class Client:
             last, code = (int.from_bytes(words[at : at + 4], "big") for at in (0, 4))
             self.goodbyes.append((last, code))
             return
+        if self._is_forgotten(kind, taken):
+            return
         for event in self.h2.receive_data(taken):
             react = _REACTIONS.get(type(event))
             if react is not None:
                 react(self, event)
+
+    def _is_forgotten(self, kind: str, taken: bytes) -> bool:
+        """Whether the frame was on its way when its stream was reset here.
+
+        h2 takes some that may come then for mistakes. Heads are read all the same: those that follow
+        may refer to them (RFC 7541).
+        """
+        number = self.frames[-1][1]
+        if number not in self.forgotten:
+            return False
+        block = taken[_FRAME_HEAD:]
+        if kind == "PUSH_PROMISE":
+            promised, block = int.from_bytes(block[:4], "big"), block[4:]
+            self.forgotten.add(promised)
+            self.h2._data_to_send += frame(3, 0, promised, CANCEL.to_bytes(4, "big"))
+        if kind in {"HEADERS", "PUSH_PROMISE"}:
+            self.h2.decoder.decode(block)
+            return True
+        return number % 2 == 0
 
     def _headed(self, event: events.ResponseReceived) -> None:
         reply = self.replies[event.stream_id]

@@ -196,11 +196,12 @@ class TestPushes:
         assert served.replies[2].promised[1] == (b":scheme", b"http")
         assert asked.reply.body == b"html"
 
-    def test_nothing_is_pushed_for_what_was_pushed(self, connect: Connect) -> None:
+    def test_nothing_is_pushed_nor_hinted_at_for_what_was_pushed(self, connect: Connect) -> None:
         served = connect()
         served.ask()
         served.last.stream.push(b"/a", [])
-        assert "http.response.push" not in served.last.stream.supports
+        there = served.last.stream.supports
+        assert there == {"http.response.pathsend", "http.response.zerocopysend"}
 
     def test_a_client_may_want_none(self, connect: Connect) -> None:
         served = connect(pushes=False)
