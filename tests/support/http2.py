@@ -76,8 +76,8 @@ class Client:
     """One client: what h2 makes of the bytes, stream by stream.
 
     ``frames`` are the kinds and streams of all frames that have come, ``goodbyes`` the last stream
-    and the error code of each GOAWAY, ``forgotten`` the streams that it has reset. It sends of its uploads what the server has room for, and
-    gives room for what it reads, unless `gives` is false.
+    and the error code of each GOAWAY, ``forgotten`` the streams that it has reset. It sends of its
+    uploads what the server has room for, and gives room for what it reads, unless `gives` is false.
     """
 
     def __init__(self, window: int, *, pushes: bool = True, gives: bool = True) -> None:
@@ -170,8 +170,8 @@ class Client:
     def _is_forgotten(self, kind: str, taken: bytes) -> bool:
         """Whether the frame was on its way when its stream was reset here.
 
-        h2 takes some that may come then for mistakes. Heads are read all the same: those that follow
-        may refer to them (RFC 7541).
+        h2 takes some that may come then for mistakes. Heads are read all the same: those that
+        follow may refer to them (RFC 7541).
         """
         number = self.frames[-1][1]
         if number not in self.forgotten:
