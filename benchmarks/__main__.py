@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.model import Pace
 from benchmarks.plot import plot
 from benchmarks.processes import CLIENT_CORE, allow_descriptors
+from benchmarks.record import updated
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS
 from benchmarks.survey import survey
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
 
 _DOCS = Path(__file__).parents[1] / "docs"
 _BEGIN, _END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
-_TOOLS = ("taskset", "wrk")
+_TOOLS = {
+    "curl": "curl",
+    "h2load": "nghttp2-client",
+    "openssl": "openssl",
+    "taskset": "util-linux",
+    "wrk": "wrk",
+}
+"""The programs that it runs, with the Debian packages that have them."""
+
 _QUICK = Pace(rounds=1, seconds=1, starts=1)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark as the arguments ask, and return the exit code."""
-    options = _parser().parse_args(arguments)
-    if lacking := [tool for tool in _TOOLS if shutil.which(tool) is None]:
-        print(f"needed, and not here: {', '.join(lacking)}", file=sys.stderr)
+    options = _options(arguments)
+    if lacking := [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]:
+        print(f"needed, and not here: apt install {' '.join(lacking)}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _leave)
     os.sched_setaffinity(0, {CLIENT_CORE})
@@ -52,26 +61,41 @@ def main(arguments: Sequence[str]) -> int:
     )
     print(f"\n{tables(record)}")
     if docs := _docs(options):
-        write(record, docs)
-    if docs == _DOCS:
-        into_readme(record, _DOCS.parent / "README.md")
+        records = updated(read(docs), record) if options.update else [record]
+        write(records, docs)
+        if docs == _DOCS:
+            into_readme(records, _DOCS.parent / "README.md")
     return 0
 
 
-def write(record: Record, docs: Path) -> None:
-    """Write the record, the page and the plot into a folder of documentation."""
+def read(docs: Path) -> list[Record]:
+    """Return the records that a folder of documentation has."""
+    records: list[Record] = json.loads((docs / "benchmarks.json").read_text())
+    return records
+
+
+def write(records: Sequence[Record], docs: Path) -> None:
+    """Write the records, the page and the plot into a folder of documentation."""
     reference = docs / "reference"
     reference.mkdir(parents=True, exist_ok=True)
-    (docs / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n")
-    (reference / "benchmarks.md").write_text(page(record))
-    (reference / "benchmarks.svg").write_text(plot(record))
+    (docs / "benchmarks.json").write_text(json.dumps(records, indent=1) + "\n")
+    (reference / "benchmarks.md").write_text(page(records))
+    (reference / "benchmarks.svg").write_text(plot(records))
 
 
-def into_readme(record: Record, readme: Path) -> None:
+def into_readme(records: Sequence[Record], readme: Path) -> None:
     """Put the summary between the two marks in the README."""
     before, rest = readme.read_text().split(_BEGIN)
     after = rest.partition(_END)[2]
-    readme.write_text(f"{before}{_BEGIN}\n{summary(record)}\n\n{_END}{after}")
+    readme.write_text(f"{before}{_BEGIN}\n{summary(records)}\n\n{_END}{after}")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.update and (options.quick or len(options.servers) < len(SERVERS)):
+        parser.error("--update takes all servers, and no --quick: each scenario is replaced whole")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_positive, help=f"default: {Pace.rounds}")
     parser.add_argument("--seconds", type=_positive, help=f"of each load; default: {Pace.seconds}")
     parser.add_argument("--quick", action="store_true", help="one short round, to see it work")
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="write, and keep what is on record of scenarios that are not measured now",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -123,7 +152,7 @@ def _command(options: argparse.Namespace) -> str:
 def _docs(options: argparse.Namespace) -> Path | None:
     """Return the folder to write to: figures of a part must not replace those of the whole."""
     whole = len(options.servers) == len(SERVERS) and len(options.scenarios) == len(SCENARIOS)
-    default = _DOCS if whole and not options.quick else None
+    default = _DOCS if options.update or (whole and not options.quick) else None
     return options.output or default
 
 

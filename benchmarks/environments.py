@@ -1,7 +1,8 @@
 """The virtual environments: one for the peers, one for ours, one for the client of WebSockets.
 
 Each is made once; ``benchmarks/.venv`` may be removed to get newer peers. Our own package is
-installed anew every time, as a user would get it: built, not linked to the source.
+installed anew every time, as a user would get it: built, not linked to the source. All have what
+HTTP/2 needs.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ REQUIREMENTS = {
         "daphne",
         "fastapi",
         "granian[uvloop]",
-        "gunicorn[fast]",
+        "gunicorn[fast,http2]",
         "h2corn[uvloop]",
         "hypercorn[uvloop]",
+        "twisted[http2]",
         "uvicorn[standard]",
         "uvloop",
     ),
@@ -114,7 +116,7 @@ def _install_ours() -> None:
         copy = Path(folder) / "source"
         left_out = shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "build", "dist")
         shutil.copytree(_PROJECT, copy, ignore=left_out)
-        _pip("ours", [str(copy)])
+        _pip("ours", [f"{copy}[http2]"])
 
 
 def _pip(environment: str, requirements: Iterable[str]) -> None:

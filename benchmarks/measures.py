@@ -6,7 +6,7 @@ import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks import websocket, wrk
+from benchmarks import h2load, handshakes, websocket, wrk
 from benchmarks.model import Figure, Measure
 from benchmarks.processes import check, running
 from benchmarks.usage import cpu_spent, cpu_times, memory
@@ -23,6 +23,35 @@ def _under_load(server: Server, scenario: Scenario, pace: Pace) -> Sample:
         spent = cpu_spent(before, cpu_times(live.pid))
         check(live.port, scenario)
     return {"cpu": spent / 1000 / load.requests, "rate": load.per_second}
+
+
+def _streams(server: Server, scenario: Scenario, pace: Pace) -> Sample:
+    with running(server, scenario) as live:
+        warm = h2load.warm_up(live.port, scenario, pace.warm_up)
+        before = cpu_times(live.pid)
+        load = h2load.send(live.port, scenario, round(warm.per_second * pace.seconds))
+        spent = cpu_spent(before, cpu_times(live.pid))
+        check(live.port, scenario)
+    return {
+        "cpu": spent / 1000 / load.requests,
+        "rate": load.per_second,
+        "server": 100 * spent / load.nanoseconds,
+    }
+
+
+def _handshakes(server: Server, scenario: Scenario, pace: Pace) -> Sample:
+    with running(server, scenario) as live:
+        handshakes.send(live.port, scenario, pace.warm_up)
+        before = cpu_times(live.pid)
+        load = handshakes.send(live.port, scenario, pace.seconds)
+        spent = cpu_spent(before, cpu_times(live.pid))
+        check(live.port, scenario)
+    return {
+        "cpu": spent / 1000 / load.handshakes,
+        "rate": load.per_second,
+        "server": 100 * spent / load.nanoseconds,
+        "client": 100 * load.busy / load.nanoseconds,
+    }
 
 
 def _memory(server: Server, scenario: Scenario, pace: Pace) -> Sample:
@@ -68,6 +97,27 @@ LOAD = Measure(
     (Figure("cpu", "CPU µs per request", 1), Figure("rate", "requests per second")), _under_load
 )
 """CPU time of the server's whole process tree for each answer, and answers per second."""
+
+STREAMS = Measure(
+    (
+        Figure("cpu", "CPU µs per request", 1),
+        Figure("rate", "requests per second"),
+        Figure("server", "% server busy"),
+    ),
+    _streams,
+)
+"""The same over HTTP/2, for about as long, and how busy the server was."""
+
+HANDSHAKES = Measure(
+    (
+        Figure("cpu", "CPU µs per handshake", 1),
+        Figure("rate", "handshakes per second"),
+        Figure("server", "% server busy"),
+        Figure("client", "% client busy"),
+    ),
+    _handshakes,
+)
+"""CPU time of the server's whole process tree for each connection over TLS with one request."""
 
 MEMORY = Measure(
     (Figure("loaded", "MiB after load", 1), Figure("idle", "MiB when idle", 1)), _memory

@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Sample = dict[str, float]
 """One measurement: a value for each figure, by the figure's key."""
+
+Wire = Literal["http", "websocket", "https", "h2c", "h2"]
+"""What goes between client and server: HTTP/1.1, WebSockets from it, HTTP/1.1 over TLS, HTTP/2 in
+cleartext whose client knows beforehand that the server speaks it, HTTP/2 over TLS."""
+
+_OVER_TLS = ("https", "h2")
 
 
 class Failed(Exception):
@@ -23,11 +29,11 @@ class Server:
     Attributes:
         name: how options and tables name it.
         environment: the virtual environment it is installed in (``environments.py``).
-        command: its command line; ``{port}``, ``{app}`` and, where HTTP and WebSocket need
-            different arguments, ``{extra}`` are filled in.
+        command: its command line; ``{port}``, ``{app}`` and, where one wire needs other arguments
+            than another, ``{extra}`` are filled in.
         packages: the distributions whose versions say what was measured, its own first.
-        http: the extra arguments for HTTP.
-        websocket: the extra arguments for WebSocket.
+        extra: the extra arguments for each wire that it can be measured on; in them
+            ``{certificate}`` and ``{key}`` are filled in, too.
         ours: whether it is the server that the others are compared with.
     """
 
@@ -35,14 +41,12 @@ class Server:
     environment: str
     command: str
     packages: tuple[str, ...]
-    http: str = ""
-    websocket: str = ""
+    extra: Mapping[Wire, str] = field(default_factory=lambda: {"http": "", "websocket": ""})
     ours: bool = False
 
-    def command_line(self, *, websocket: bool) -> str:
-        """Return the command line for HTTP or WebSocket, port and application to be filled in."""
-        extra = self.websocket if websocket else self.http
-        return " ".join(self.command.replace("{extra}", extra).split())
+    def command_line(self, wire: Wire) -> str:
+        """Return the command line for a wire; port, files and application are to be filled in."""
+        return " ".join(self.command.replace("{extra}", self.extra[wire]).split())
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,15 @@ class Measure:
 class Scenario:
     """One row of the benchmark: an application, a request for it, and what is measured.
 
+    A server that cannot be measured on its wire is left out of it.
+
     Attributes:
         name: how options name it.
         title: how the tables and the plot name it.
         app: the application, as ``module:attribute`` of the package ``apps``.
         answer: the right answer to ``request``, by which a server is known to be ready.
+        wire: over what it goes.
+        streams: how many requests each connection has under way; more than one on HTTP/2 alone.
         echo: what goes over WebSockets, if the scenario has them.
         summarised: whether the summary shows it.
     """
@@ -143,5 +151,16 @@ class Scenario:
     answer: Answer
     request: Request = field(default_factory=Request)
     connections: int = 64
+    wire: Wire = "http"
+    streams: int = 1
     echo: Echo | None = None
     summarised: bool = True
+
+    @property
+    def tls(self) -> bool:
+        """Whether it goes over TLS."""
+        return self.wire in _OVER_TLS
+
+    def origin(self, port: int) -> str:
+        """Return how a URL of this machine begins."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"

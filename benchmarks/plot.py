@@ -1,4 +1,4 @@
-"""A record of measurements as a picture: one panel of bars for each scenario, in plain SVG."""
+"""Records of measurements as a picture: one panel of bars for each scenario, in plain SVG."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 """
 
 
-def plot(record: Record) -> str:
+def plot(records: Iterable[Record]) -> str:
     """Return an SVG image of the first figure of every scenario; shorter bars are better."""
-    scenarios = list(record["scenarios"].values())
-    panel_height = _HEAD + _ROW * max(len(record["servers"]), 1)
-    rows = -(-len(scenarios) // _COLUMNS)
+    shown = [(record, row) for record in records for row in record["scenarios"].values()]
+    panel_height = _HEAD + _ROW * max(len(record["servers"]) for record, _row in shown)
+    rows = -(-len(shown) // _COLUMNS)
     width = 2 * _MARGIN + _COLUMNS * _PANEL_WIDTH + (_COLUMNS - 1) * _GAP
     height = _TOP + rows * (panel_height + _GAP)
     panels = [
@@ -53,7 +53,7 @@ def plot(record: Record) -> str:
             _TOP + number // _COLUMNS * (panel_height + _GAP),
             _panel(record, scenario),
         )
-        for number, scenario in enumerate(scenarios)
+        for number, (record, scenario) in enumerate(shown)
     ]
     return "\n".join(
         [

@@ -17,20 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from benchmarks.ask import READY_WITHIN, ask
+from benchmarks.certificate import certificate
 from benchmarks.environments import program
-from benchmarks.model import Answer, Failed
+from benchmarks.model import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.model import Request, Scenario, Server
+    from benchmarks.model import Scenario, Server
 
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
-"""The server has a core to itself; ``wrk`` and the benchmark share another, where there is one."""
+"""The server has a core to itself; clients and the benchmark share another, where there is one."""
 
 _APP_FOLDER = Path(__file__).parent
-_READY_WITHIN = 30.0
 _STOP_WITHIN = 5.0
 _POLL = 0.001
 
@@ -77,7 +78,7 @@ def running(server: Server, scenario: Scenario) -> Iterator[Running]:
             start_new_session=True,
         )
         try:
-            _await_answer(process, port, scenario.request, output)
+            _await_answer(process, port, scenario, output)
             started = time.perf_counter() - began
             check(port, scenario)
             yield Running(process.pid, port, started)
@@ -92,32 +93,13 @@ def check(port: int, scenario: Scenario) -> None:
         Failed: if the answer is not the right one.
     """
     try:
-        answer = ask(port, scenario.request)
+        answer = ask(port, scenario)
     except (OSError, http.client.HTTPException) as error:
         raise Failed(f"no answer: {type(error).__name__}") from error
     if answer.status != scenario.answer.status:
         raise Failed(f"status {answer.status} instead of {scenario.answer.status}")
     if answer.body != scenario.answer.body:
         raise Failed(f"wrong body of {len(answer.body)} bytes")
-
-
-def ask(port: int, request: Request) -> Answer:
-    """Send one request to a port of this machine and return the answer.
-
-    Raises:
-        OSError: if nobody listens, or the connection breaks.
-        http.client.HTTPException: if the answer is not HTTP.
-    """
-    # From another loopback address: a connection to a free port could otherwise meet itself.
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", port, timeout=_READY_WITHIN, source_address=("127.0.0.2", 0)
-    )
-    with contextlib.closing(connection):
-        connection.request(
-            request.method, request.path, request.body or None, dict(request.headers)
-        )
-        response = connection.getresponse()
-        return Answer(response.read(), response.status)
 
 
 def last_words(output: str) -> str:
@@ -127,8 +109,9 @@ def last_words(output: str) -> str:
 
 
 def _command(server: Server, scenario: Scenario, port: int) -> list[str]:
-    line = server.command_line(websocket=scenario.echo is not None)
-    name, *arguments = shlex.split(line.format(port=port, app=scenario.app))
+    known = {"port": port, "app": scenario.app} | (vars(certificate()) if scenario.tls else {})
+    words = shlex.split(server.command_line(scenario.wire))
+    name, *arguments = (word.format_map(known) for word in words)
     executable = str(program(server.environment, name))
     return ["taskset", "--cpu-list", str(SERVER_CORE), executable, *arguments]
 
@@ -141,12 +124,12 @@ def _free_port() -> int:
 
 
 def _await_answer(
-    process: subprocess.Popen[bytes], port: int, request: Request, output: IO[bytes]
+    process: subprocess.Popen[bytes], port: int, scenario: Scenario, output: IO[bytes]
 ) -> None:
-    deadline = time.perf_counter() + _READY_WITHIN
+    deadline = time.perf_counter() + READY_WITHIN
     while time.perf_counter() < deadline:
         try:
-            ask(port, request)
+            ask(port, scenario)
         except (OSError, http.client.HTTPException):
             time.sleep(_POLL)
         else:
@@ -155,7 +138,7 @@ def _await_answer(
             output.seek(0)
             words = last_words(output.read().decode(errors="replace"))
             raise Failed(f"it ended with code {process.returncode}: {words}")
-    raise Failed(f"no answer within {_READY_WITHIN:.0f} s")
+    raise Failed(f"no answer within {READY_WITHIN:.0f} s")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,16 @@
-"""The shape of ``docs/benchmarks.json``, and what can be read from it: ranks and ratios."""
+"""The shape of ``docs/benchmarks.json``, and what can be read from it: ranks and ratios.
 
-from typing import TypedDict
+The file is a list of records: one, if all scenarios were measured in one run.
+"""
 
-from benchmarks.model import Sample
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.model import Sample, Wire
 
 
 class FigureRecord(TypedDict):
@@ -28,11 +36,10 @@ class ScenarioRecord(TypedDict):
 
 
 class ServerRecord(TypedDict):
-    """A server as it was measured; ``websocket`` is its command line for WebSocket."""
+    """A server as it was measured, with its command line for each wire."""
 
     ours: bool
-    command: str
-    websocket: str
+    commands: dict[Wire, str]
     versions: dict[str, str]
 
 
@@ -48,6 +55,16 @@ class Record(TypedDict):
     seconds: int
     servers: dict[str, ServerRecord]
     scenarios: dict[str, ScenarioRecord]
+
+
+def updated(records: Iterable[Record], new: Record) -> list[Record]:
+    """Return what is on record after a new run: its scenarios, and what it did not measure."""
+    kept: list[Record] = []
+    for old in records:
+        others = {name: of for name, of in old["scenarios"].items() if name not in new["scenarios"]}
+        if others:
+            kept.append({**old, "scenarios": others})
+    return [*kept, new]
 
 
 def ranked(scenario: ScenarioRecord) -> list[tuple[str, float]]:

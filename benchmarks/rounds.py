@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def turns(
     servers: Sequence[Server], scenarios: Sequence[Scenario], rounds: int
 ) -> Iterator[tuple[Scenario, Server]]:
-    """Yield every measurement to take.
+    """Yield every measurement to take: of each scenario, with the servers that speak its wire.
 
     Servers take turns within a scenario, so that what slows the machine for a while slows them
     all, and each round begins with another server, so that none is always first.
@@ -25,7 +25,8 @@ def turns(
         first = number % len(servers)
         for scenario in scenarios:
             for server in (*servers[first:], *servers[:first]):
-                yield scenario, server
+                if scenario.wire in server.extra:
+                    yield scenario, server
 
 
 def measure(

@@ -3,8 +3,8 @@
 import json
 
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, items_of
-from benchmarks.measures import ECHOES, LOAD, MEMORY, SOCKETS, START
-from benchmarks.model import Answer, Echo, Request, Scenario
+from benchmarks.measures import ECHOES, HANDSHAKES, LOAD, MEMORY, SOCKETS, START, STREAMS
+from benchmarks.model import Answer, Echo, Request, Scenario, Wire
 
 _USER = 7
 
@@ -36,6 +36,11 @@ _ITEMS = Answer(json.dumps(items_of(_USER), separators=(",", ":")).encode())
 _UPLOAD = Request("POST", headers=(("Content-Type", "text/plain"),), body_size=64 * 1024)
 
 
+def _streams(name: str, title: str, wire: Wire, app: str, body: bytes) -> Scenario:
+    """Return a load of HTTP/2, as much as eight browsers that fetch sixteen things each."""
+    return Scenario(name, title, app, STREAMS, Answer(body), connections=8, wire=wire, streams=16)
+
+
 def _echo(
     name: str, message: str, echo: Echo, connections: int, *, summarised: bool = True
 ) -> Scenario:
@@ -50,6 +55,7 @@ def _echo(
         ECHOES,
         Answer(GREETING),
         connections=connections,
+        wire="websocket",
         echo=echo,
         summarised=summarised,
     )
@@ -90,6 +96,27 @@ SCENARIOS = (
         _ITEMS,
         Request(path="/items", headers=(("Authorization", f"Bearer {bearer_token(_USER)}"),)),
     ),
+    Scenario(
+        "tls",
+        "22-byte answer over TLS, 64 connections",
+        "apps.plain:small",
+        LOAD,
+        Answer(GREETING),
+        wire="https",
+    ),
+    Scenario(
+        "handshake",
+        "TLS handshake and 22-byte answer",
+        "apps.plain:small",
+        HANDSHAKES,
+        Answer(GREETING),
+        connections=8,
+        wire="https",
+    ),
+    _streams("h2c-small", "22-byte answer, HTTP/2", "h2c", "apps.plain:small", GREETING),
+    _streams("h2c-large", "430 kB answer, HTTP/2", "h2c", "apps.plain:large", DOWNLOAD),
+    _streams("h2-small", "22-byte answer, HTTP/2 over TLS", "h2", "apps.plain:small", GREETING),
+    _streams("h2-large", "430 kB answer, HTTP/2 over TLS", "h2", "apps.plain:large", DOWNLOAD),
     Scenario("memory", "Memory", "apps.plain:small", MEMORY, Answer(GREETING)),
     Scenario("start", "Start-up", "apps.plain:small", START, Answer(GREETING)),
     _echo("ws-text", "64 B text", Echo("text", 64), 16),
@@ -103,6 +130,7 @@ SCENARIOS = (
         SOCKETS,
         Answer(GREETING),
         connections=5_000,
+        wire="websocket",
         echo=Echo("text", 64),
     ),
 )

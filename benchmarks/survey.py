@@ -40,6 +40,7 @@ def survey(
     """
     tell("Installing the servers")
     unusable = _install(servers)
+    versions = _versions(servers, unusable)
     results = measure(servers, scenarios, pace, unusable, tell)
     return Record(
         command=command,
@@ -52,9 +53,8 @@ def survey(
         servers={
             server.name: ServerRecord(
                 ours=server.ours,
-                command=server.command_line(websocket=False),
-                websocket=server.command_line(websocket=True),
-                versions={} if server.name in unusable else environments.versions(server),
+                commands={wire: server.command_line(wire) for wire in server.extra},
+                versions=versions[server.name],
             )
             for server in servers
         },
@@ -78,3 +78,15 @@ def _install(servers: Sequence[Server]) -> dict[str, str]:
             users = (server for server in servers if server.environment == environment)
             unusable.update((server.name, str(failure)) for server in users)
     return unusable
+
+
+def _versions(servers: Sequence[Server], unusable: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return by server what is installed, and add to the unusable those that lack something."""
+    versions: dict[str, dict[str, str]] = {server.name: {} for server in servers}
+    for server in servers:
+        if server.name not in unusable:
+            try:
+                versions[server.name] = environments.versions(server)
+            except Failed as failure:
+                unusable[server.name] = str(failure)
+    return versions

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from benchmarks.record import best_peer, ranked, ratio, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from benchmarks.model import Wire
     from benchmarks.record import Record, ScenarioRecord, ServerRecord
 
 _PAGE = """\
@@ -25,7 +26,20 @@ what else the machine did meanwhile, and are given only for scale.
 Each server runs one worker process, bound to one core, without an access log; `wrk` sends the
 requests from another core where there is one, over 64 connections unless a title says otherwise.
 Every answer is checked before and after the load, and any error under load counts as failure.
-Servers take turns; rounds: {rounds}, seconds of each load: {seconds}, after a warm-up.
+Servers take turns, and each load comes after a warm-up of one second.
+
+HTTP/2 is asked for by `h2load`, over 8 connections with 16 requests under way on each; in cleartext
+it begins with HTTP/2, without an upgrade. As many requests are sent as take about as long as the
+other loads, and the server's time is taken when the last is answered. Over TLS the version is 1.3,
+the certificate is self-signed with a key on P-256, and `h2load` offers one cipher, AES-128-GCM,
+for all.
+
+A TLS handshake is a full one, without resumption, on a new connection that carries one request
+and then ends; 8 of them are under way at a time. The client is Python's `ssl`, and where it was
+busy all the time, a server could have made more handshakes per second than are shown.
+
+A server that does not speak what a scenario needs is left out of it. So is Uvicorn where HTTP/2 is
+needed: what it has is experimental, and takes these loads for a flood.
 
 Over WebSockets a compiled client, picows on uvloop, sends one message on each connection, awaits
 its echo and sends the next; every echo is compared with what was sent, and nothing is compressed.
@@ -41,7 +55,14 @@ best of the servers that are not ours: below 1 is better than all of them.
 Peers have the settings that cost least when we tried their choices; ours has its defaults.
 Gunicorn is what pip installs with its extra `fast`, which may not be the newest Gunicorn.
 
-Measured on {date} with Python {python} on {cores} cores of {processor} by
+{runs}
+
+The medians, and every sample they were taken from, are in `docs/benchmarks.json`.
+"""
+
+_RUN = """\
+Measured on {date} with Python {python} on {cores} cores of {processor}, in {rounds} rounds with
+loads of {seconds} seconds, by
 
 ```shell
 {command}
@@ -51,32 +72,31 @@ Measured on {date} with Python {python} on {cores} cores of {processor} by
 
 ## What was run
 
-{servers}
+{servers}"""
 
-The medians, and every sample they were taken from, are in `docs/benchmarks.json`.
-"""
-
-
-def page(record: Record) -> str:
-    """Return the reference page, in Markdown."""
-    return _PAGE.format(
-        rounds=record["rounds"],
-        seconds=record["seconds"],
-        date=record["date"],
-        python=record["python"],
-        cores=record["cores"],
-        processor=record["processor"],
-        command=record["command"],
-        tables=tables(record),
-        servers=_servers(record),
-    )
+_WIRES: dict[Wire, str] = {
+    "http": "HTTP/1.1",
+    "websocket": "WebSocket",
+    "https": "HTTP/1.1 over TLS",
+    "h2c": "HTTP/2",
+    "h2": "HTTP/2 over TLS",
+}
 
 
-def summary(record: Record) -> str:
+def page(records: Iterable[Record]) -> str:
+    """Return the reference page, in Markdown, with one run after the other."""
+    return _PAGE.format(runs="\n\n".join(map(_run, records)))
+
+
+def _run(record: Record) -> str:
+    return _RUN.format_map({**record, "tables": tables(record), "servers": _servers(record)})
+
+
+def summary(records: Sequence[Record]) -> str:
     """Return one Markdown table with the first figures to sum it up, the best of each in bold."""
-    servers = list(record["servers"])
-    shown = (scenario for scenario in record["scenarios"].values() if scenario["summarised"])
-    return table(["", *servers], [[_short(row), *_cells(row, servers)] for row in shown])
+    servers = list(dict.fromkeys(name for record in records for name in record["servers"]))
+    rows = (row for record in records for row in record["scenarios"].values() if row["summarised"])
+    return table(["", *servers], [[_short(row), *_cells(row, servers)] for row in rows])
 
 
 def _short(scenario: ScenarioRecord) -> str:
@@ -88,7 +108,8 @@ def _cells(scenario: ScenarioRecord, servers: Sequence[str]) -> list[str]:
     shown = {server: f"{value:,.{digits}f}" for server, value in ranked(scenario)}
     for best in list(shown)[:1]:
         shown[best] = f"**{shown[best]}**"
-    return [shown.get(server, "failed") for server in servers]
+    shown |= dict.fromkeys(scenario["failed"], "failed")
+    return [shown.get(server, "") for server in servers]
 
 
 def tables(record: Record) -> str:
@@ -141,6 +162,10 @@ def _servers(record: Record) -> str:
 
 def _commands(server: str, about: ServerRecord) -> Iterator[list[str]]:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    yield [server, versions, f"`{about['command']}`"]
-    if about["websocket"] != about["command"]:
-        yield [f"{server}, WebSocket", "", f"`{about['websocket']}`"]
+    wires: dict[str, list[str]] = {}
+    for wire, command in about["commands"].items():
+        wires.setdefault(command, []).append(_WIRES[wire])
+    (first, _), *others = wires.items()
+    yield [server, versions, f"`{first}`"]
+    for command, spoken in others:
+        yield [", ".join([server, *spoken]), "", f"`{command}`"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.model import Failed
 
 if TYPE_CHECKING:
-    from benchmarks.model import Request, Scenario
+    from benchmarks.model import Scenario
 
 _SCRIPT = Path(__file__).with_suffix(".lua")
 _PATIENCE = 10
@@ -66,7 +66,7 @@ def send(port: int, scenario: Scenario, seconds: int) -> Load:
     Raises:
         Failed: as ``parse`` does, or if ``wrk`` itself fails.
     """
-    command = _command(port, scenario.request, scenario.connections, seconds)
+    command = _command(port, scenario, seconds)
     try:
         ended = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds + 3 * _PATIENCE, check=False
@@ -78,17 +78,18 @@ def send(port: int, scenario: Scenario, seconds: int) -> Load:
     return parse(ended.stdout, len(scenario.answer.body))
 
 
-def _command(port: int, request: Request, connections: int, seconds: int) -> list[str]:
+def _command(port: int, scenario: Scenario, seconds: int) -> list[str]:
+    request = scenario.request
     headers = [word for pair in request.headers for word in ("--header", ": ".join(pair))]
     return [
         "wrk",
         "--threads=1",
-        f"--connections={connections}",
+        f"--connections={scenario.connections}",
         f"--duration={seconds}s",
         f"--timeout={_PATIENCE}s",
         f"--script={_SCRIPT}",
         *headers,
-        f"http://127.0.0.1:{port}{request.path}",
+        scenario.origin(port) + request.path,
         "--",
         request.method,
         str(request.body_size),

@@ -11,11 +11,11 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from daphne_like import config as configuration
@@ -28,17 +28,19 @@ from daphne_like.asgi.loading import load, look_in
 from daphne_like.clock import LoopClock
 from daphne_like.compression import Compression
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.origins import from_pages
 from daphne_like.proxies import Proxies
+from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
 from daphne_like.transport import endpoints
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
-from daphne_like.wire.negotiate import H2, Negotiation
-from daphne_like.wire.shared import DefaultFields, Shared, address_of
+from daphne_like.wire.negotiate import Negotiation
+from daphne_like.wire.shared import Beside, DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -52,6 +54,11 @@ class HTTPFactory(Factory):
         self.shared = shared
         self._negotiation = negotiation
         self._flood = shared.flood(self._tell)
+
+    @property
+    def protocols(self) -> tuple[bytes, ...]:
+        """What TLS may agree on, best first."""
+        return self._negotiation.protocols
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """``None`` for a client that has as many connections as it may have."""
@@ -77,10 +84,7 @@ class HTTPFactory(Factory):
 
 def negotiation_of(config: Config, shared: Shared) -> Negotiation:
     """Which HTTP the connections of `shared` may speak."""
-    negotiation = Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
-    if not config.no_http2 and H2 not in negotiation.protocols:
-        _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
-    return negotiation
+    return Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
 
 
 def application_of(config: Config) -> ASGIApplication:
@@ -101,7 +105,10 @@ async def rehearse(config: Config, reactor: Any) -> None:
     application = asgi(config, call, loop)
     proxies = Proxies(config)
     shared = shared_for(config, application, proxies, retire=lambda: None)
-    listening_on(config, reactor, *proxies.preambles(shared))
+    protocols = negotiation_of(config, shared).protocols
+    preambles = proxies.preambles(shared)
+    listening_on(config, reactor, *preambles, Encryption(config, shared, protocols))
+    redirecting_on(config, reactor, preambles[1])
 
 
 def shared_for(
@@ -112,11 +119,23 @@ def shared_for(
     room = replace(limits, connections=limits.connections or room_for_connections())
     clock = LoopClock(application.loop)
     shared = Shared(application.open, clock, room, default_fields(config))
-    open = proxies.before(opened_by(config, application, shared, retire))
+    open = opened_by(config, application, shared, retire)
+    shared.open = _behind_the_gate(open, config, proxies, shared)
+    return shared
+
+
+def beside(config: Config, shared: Shared, proxies: Proxies, port: int | None) -> Shared:
+    """What connections that are redirected to https, on `port`, share with all others."""
+    open = redirecting(port, shared.refused)
+    return Beside(shared, _behind_the_gate(open, config, proxies, shared))
+
+
+def _behind_the_gate(open: Open, config: Config, proxies: Proxies, shared: Shared) -> Open:
+    """What every request passes, whatever it comes for."""
+    open = proxies.before(open)
     if config.health_path is not None:
         open = health.checked(open, config.health_path, shared)
-    shared.open = open
-    return shared
+    return open
 
 
 def opened_by(
@@ -201,28 +220,62 @@ def default_fields(config: Config) -> DefaultFields:
 
 
 def listening_on(
-    config: Config, reactor: Any, of_everybody: Preambles, of_some: Preambles | None
+    config: Config,
+    reactor: Any,
+    of_everybody: Preambles,
+    of_some: Preambles | None,
+    encryption: Encryption,
 ) -> list[tuple[str, IStreamServerEndpoint]]:
     """The endpoints that `config` asks for, each with a name for messages.
 
     Preambles are required `of_everybody` behind ``haproxy:``, and elsewhere `of_some`, if so.
     """
     limits = config.limits
+    asked = of_everybody, of_some, encryption.secured
     found = [
-        (text, endpoints.from_string(reactor, text, limits, of_everybody, of_some))
-        for text in config.endpoints
+        (text, endpoints.from_string(reactor, text, limits, *asked)) for text in config.endpoints
     ]
+    around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
     address = configuration.addresses(config)
     if address is not None:
-        endpoint = endpoints.tcp(reactor, *address, limits, preambles=of_some)
+        endpoint = endpoints.tcp(reactor, *address, limits, **around)
         found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits, preambles=of_some)))
+        found.append((path, endpoints.unix(reactor, path, limits, **around)))
     if fileno is not None:
-        endpoint = endpoints.inherited(reactor, fileno, limits, preambles=of_some)
+        endpoint = endpoints.inherited(reactor, fileno, limits, **around)
         found.append((f"descriptor {fileno}", endpoint))
     return found
+
+
+def redirecting_on(
+    config: Config, reactor: Any, preambles: Preambles | None
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """The endpoints that only redirect, each with a name for messages."""
+    limits, option = config.limits, "--insecure-bind"
+    found: list[tuple[str, IStreamServerEndpoint]] = []
+    for host, port in config.insecure_bind:
+        endpoint = (
+            endpoints.unix(reactor, host, limits, preambles=preambles, option=option)
+            if port is None
+            else endpoints.tcp(reactor, host, port, limits, preambles=preambles, option=option)
+        )
+        found.append((host if port is None else f"{host}:{port}", endpoint))
+    return found
+
+
+def is_encrypted(port: IListeningPort) -> bool:
+    """Whether TLS is spoken on `port`; of Twisted's own nobody knows."""
+    return getattr(port, "secure", False)
+
+
+def https_port(config: Config, listening: Iterable[IListeningPort]) -> int | None:
+    """The port on which clients find https, ``None`` where it is not ours to know."""
+    if config.https_port is not None:
+        return config.https_port
+    ports = [getattr(port.getHost(), "port", None) for port in listening if is_encrypted(port)]
+    return next(filter(None, ports), None)
 
 
 _OURS_ALONE = 0o600
@@ -236,9 +289,10 @@ def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamSer
     return endpoints.tcp(reactor, host, port, limits, option=option)
 
 
-def describe(host: Any) -> str:
+def describe(host: Any, *, secure: bool = False) -> str:
     """An address as an operator would type it."""
     name = getattr(host, "name", None)
     if name is not None:
-        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
-    return f"http://{spelled(host.host, host.port)}"
+        path = name.decode(errors="replace") if isinstance(name, bytes) else name
+        return f"unix:{path}" + (" (https)" if secure else "")
+    return f"{'https' if secure else 'http'}://{spelled(host.host, host.port)}"

@@ -19,7 +19,7 @@ from daphne_like.sources import PYPROJECT, Place, configuration, merged
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
-_OWN_ENDPOINTS = frozenset(("tcp", "tcp6", "unix", "fd"))
+_OWN_ENDPOINTS = frozenset(("tcp", "tcp6", "unix", "fd", "ssl", "tls"))
 """Kinds of endpoints that do without Twisted's."""
 
 _WAY_OUT = "; a second signal ends it at once"
@@ -116,7 +116,12 @@ def serve(config: Config) -> int:
 
     service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT)
     process.run(
-        reactor, service.startService, service.stopService, service.force, service.reopen_logs
+        reactor,
+        service.startService,
+        service.stopService,
+        service.force,
+        service.reopen_logs,
+        service.reload,
     )
     return complain(failures[0]) if failures else 0
 

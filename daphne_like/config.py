@@ -6,14 +6,13 @@ table of ``options`` is made from both. This module must not know how a value is
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address, Field
-from daphne_like.headers import BadField, response_head
 from daphne_like.limits import Limits
+from daphne_like.places import admin_place, insecure_place
+from daphne_like.values import header, level, requirement
 
 LOG_FORMAT = "%(asctime)-15s %(levelname)-8s %(message)s"
 
@@ -26,59 +25,8 @@ GROUPS = (
 )  # fmt: skip
 
 
-def header(text: str) -> Field:
-    """A response header from ``name: value``.
-
-    Raises :class:`ConfigError` for one that may not go into a response, or that only the
-    server can know.
-    """
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise ConfigError(f"--header {text!r}: write it as 'name: value'.")
-    field = sendable(f"--header {text!r}", name.strip().lower(), value.strip())
-    head = response_head(200, [field], "GET")
-    if field not in head.fields or head.length is not None:
-        raise ConfigError(f"--header {text!r}: the server writes this one by itself.")
-    return field
-
-
-LEVELS = {"critical": -2, "error": -1, "warning": 0, "info": 1, "debug": 2, "trace": 3}
-"""The names of the verbosities."""
-
-
-def level(text: str) -> int:
-    """A verbosity from its name or number; raises :class:`ValueError` for what is neither."""
-    named = LEVELS.get(text.lower())
-    return int(text) if named is None else named
-
-
-def sendable(what: str, name: str, value: str) -> Field:
-    """A judged field; raises :class:`ConfigError`, which says `what` is wrong."""
-    try:
-        field = name.encode("ascii"), value.encode("latin-1")
-        response_head(200, [field], "GET")
-    except UnicodeEncodeError as error:
-        wrong = error.object[error.start : error.end]
-        raise ConfigError(f"{what}: {wrong!r} cannot be sent in a header.") from None
-    except BadField as error:
-        raise ConfigError(f"{what}: {error}.") from None
-    return field
-
-
-def admin_address(text: str) -> Address:
-    """A place to listen on from ``host:port``, ``[::1]:9000`` or ``unix:/path``.
-
-    Raises :class:`ConfigError` for anything else.
-    """
-    kind, _, path = text.partition(":")
-    if kind == "unix" and path:
-        return path, None
-    found = re.fullmatch(r"(\[[^]]+\]|[^]\[:]+):(\d{1,5})", text)
-    if found is None or int(found[2]) > 65535:
-        raise ConfigError(
-            f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
-        )
-    return found[1], int(found[2])
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
+"""Of TLS 1.2, those that HTTP/2 allows (RFC 9113, appendix A): forward secret, authenticated."""
 
 
 def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
@@ -160,6 +108,87 @@ class Config:
         "--endpoint",
         group="Listening",
         help="A Twisted endpoint string to listen on; may be given several times.",
+    )
+    ssl_certfile: str | None = _option(
+        None,
+        "--ssl-certfile",
+        group="TLS",
+        help="A certificate in PEM form, with those that vouch for it behind it (fullchain.pem): "
+        "serve https. Like its kin it is for what options listen on; endpoint strings say for "
+        "themselves, by ssl: or tls:.",
+    )
+    ssl_keyfile: str | None = _option(
+        None,
+        "--ssl-keyfile",
+        group="TLS",
+        help="The certificate's private key; without it, it is looked for in --ssl-certfile.",
+    )
+    ssl_keyfile_password: str | None = _option(
+        None,
+        "--ssl-keyfile-password",
+        group="TLS",
+        help="What opens an encrypted key. Every user of the machine sees command lines: give it "
+        "by the environment.",
+    )
+    ssl_sni: str | None = _option(
+        None,
+        "--ssl-sni",
+        group="TLS",
+        help="A directory of certificates, of which each client is shown that of the host it asks "
+        "for: *.pem with the key inside, or NAME.crt or NAME.pem with NAME.key beside it. Others "
+        "are shown --ssl-certfile, or the first.",
+    )
+    ssl_dev: bool = _option(
+        False,
+        "--ssl-dev",
+        group="TLS",
+        help="Serve https on this machine with a certificate that is made for it, and signed by "
+        "nobody.",
+    )
+    ssl_cert_reqs: str = _option(
+        "none",
+        "--ssl-cert-reqs",
+        group="TLS",
+        help="Whether clients have to show a certificate; uvicorn's 0, 1 and 2 mean the same. "
+        "ssl: and tls: hear this and what follows too.",
+        type=requirement,
+        choices=("none", "optional", "required"),
+    )
+    ssl_ca_certs: str | None = _option(
+        None,
+        "--ssl-ca-certs",
+        group="TLS",
+        help="The authorities that may vouch for clients: a file, or a directory by OpenSSL's "
+        "hashes; needs --ssl-cert-reqs.",
+    )
+    ssl_min_version: str = _option(
+        "1.2",
+        "--ssl-min-version",
+        group="TLS",
+        help="The oldest version of TLS that is spoken.",
+        choices=("1.2", "1.3"),
+    )
+    ssl_ciphers: str = _option(
+        CIPHERS,
+        "--ssl-ciphers",
+        group="TLS",
+        help="The ciphers of TLS 1.2, as OpenSSL writes them; those of 1.3 are all good.",
+    )
+    insecure_bind: tuple[Address, ...] = _option(
+        (),
+        "--insecure-bind",
+        group="TLS",
+        help="A place without TLS that redirects every request to https, and serves nothing else: "
+        "host:port, [::1]:80, or unix:/path; may be given several times.",
+        type=insecure_place,
+    )
+    https_port: int | None = _option(
+        None,
+        "--https-port",
+        group="TLS",
+        help="The port that --insecure-bind redirects to, where clients know https by another than "
+        "the one that is listened on.",
+        type=int,
     )
     server_name: str = _option(
         "daphne-like",
@@ -306,7 +335,7 @@ class Config:
         group="Health",
         help="A place for /livez, /readyz, /metrics and /connections, and nothing else: host:port, "
         "[::1]:9000, or unix:/path, which is for this user alone.",
-        type=admin_address,
+        type=admin_place,
     )
     ws_origins: tuple[str, ...] = _option(
         (),
@@ -372,3 +401,9 @@ def addresses(config: Config) -> tuple[str, int] | None:
         "127.0.0.1" if config.host is None else config.host,
         8000 if config.port is None else config.port,
     )
+
+
+def listens(config: Config) -> bool:
+    """Whether options, not endpoint strings alone, say where to listen."""
+    inherited = config.file_descriptor is not None
+    return bool(addresses(config) or config.unix_socket) or inherited

@@ -311,7 +311,8 @@ class Snapshot(NamedTuple):
     """A connection at one moment, for an operator who looks on.
 
     ``opened`` is a time of the server's clock; ``requests`` are the current ones too. ``state``
-    is ``"preamble"`` while a proxy has to say for whom it comes, ``"idle"``, ``"head"`` while a
+    is ``"preamble"`` while a proxy has to say for whom it comes, ``"handshake"`` while TLS is
+    agreed on, ``"idle"``, ``"head"`` while a
     request comes in, ``"request"`` while one is served, or ``"ending"``.
     """
 

@@ -1,34 +1,49 @@
-"""The only judge of header fields, inbound and outbound, for every wire.
+"""The only judge of inbound header fields, for every wire.
 
-Inbound: what a request's fields say about its framing, its host and its connection.
-Outbound: what an application may put into a response's head. The grammar is RFC 9110's;
-a wire's own parser has refused bytes that cannot be a head at all. This module must not
-know how a wire spells a head, nor what an application is.
+What a request's fields say about its framing, its host and its connection. The grammar is RFC
+9110's; a wire's own parser has refused bytes that cannot be a head at all. What an application
+sends is judged in ``headers_sent``. This module must not know how a wire spells a head.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Field, Fields, ResponseHead
+from daphne_like.exchange import Fields
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._~-]+)?\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]*)?"
 )
-_LENGTH = re.compile(rb"[0-9]{1,19}")
+LENGTH = re.compile(rb"[0-9]{1,19}")
 
 
-_REMEMBER_AT_MOST = 256
-_SHORT = 256
+REMEMBER_AT_MOST = 256
+SHORT = 256
 """Bytes of what is remembered: a client, or one who is reflected, decides how many there are."""
 
 _good_hosts: set[bytes] = set()
 """Hosts already judged good: a server is called by few names, again and again."""
+
+
+SERVER_OWNED = frozenset(
+    (
+        b"transfer-encoding",
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"upgrade",
+    )
+)
+"""Fields of the connection, not of the response: the server writes them by itself.
+
+"Servers should ignore any Transfer-Encoding header sent to them" (ASGI HTTP spec).
+"""
+
+DEFAULTABLE = frozenset((b"date", b"server"))
+SPECIAL = SERVER_OWNED | DEFAULTABLE | {b"content-length"}
 
 
 class Framing(NamedTuple):
@@ -126,7 +141,7 @@ def host_of(value: bytes) -> bytes:
         return value
     if _HOST.fullmatch(value) is None:
         raise RemoteFault(400, "malformed Host")
-    if len(_good_hosts) < _REMEMBER_AT_MOST and len(value) < _SHORT:
+    if len(_good_hosts) < REMEMBER_AT_MOST and len(value) < SHORT:
         _good_hosts.add(value)
     return value
 
@@ -144,14 +159,14 @@ def _length_of(said: dict[bytes, bytes], http_version: str) -> int | None:
         return None
     if length is None:
         return 0
-    if _LENGTH.fullmatch(length) is None:
+    if LENGTH.fullmatch(length) is None:
         raise RemoteFault(400, "malformed Content-Length")
     return int(length)
 
 
 def is_token(value: bytes) -> bool:
     """Whether `value` is a token (RFC 9110, section 5.6.2)."""
-    return _TOKEN.fullmatch(value) is not None
+    return TOKEN.fullmatch(value) is not None
 
 
 def listed(headers: Fields, wanted: bytes) -> list[bytes]:
@@ -166,7 +181,7 @@ def listed(headers: Fields, wanted: bytes) -> list[bytes]:
 
 def is_free(name: bytes) -> bool:
     """Whether `name`, in lower case, can name a field that has no meaning for the server."""
-    return _TOKEN.fullmatch(name) is not None and name not in _FRAMING_NAMES | _SPECIAL
+    return TOKEN.fullmatch(name) is not None and name not in _FRAMING_NAMES | SPECIAL
 
 
 def tokens(value: bytes) -> list[bytes]:
@@ -196,204 +211,3 @@ def _upgrade_of(found: Fields, tokens: list[bytes], http_version: str) -> str | 
     if b"upgrade" not in tokens or http_version != "1.1":
         return None
     return "websocket" if b"websocket" in _tokens_of(found, b"upgrade") else None
-
-
-# --- Outbound ---------------------------------------------------------------------------
-
-_SERVER_OWNED = frozenset(
-    (
-        b"transfer-encoding",
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"upgrade",
-    )
-)
-"""Fields of the connection, not of the response: the server writes them by itself.
-
-"Servers should ignore any Transfer-Encoding header sent to them" (ASGI HTTP spec).
-"""
-
-DEFAULTABLE = frozenset((b"date", b"server"))
-_SPECIAL = _SERVER_OWNED | DEFAULTABLE | {b"content-length"}
-_NOTHING: frozenset[bytes] = frozenset()
-
-_REMEMBERED = frozenset(
-    (
-        b"content-type",
-        b"cache-control",
-        b"vary",
-        b"x-content-type-options",
-        b"x-frame-options",
-        b"referrer-policy",
-        b"cross-origin-opener-policy",
-        b"strict-transport-security",
-        b"content-encoding",
-        b"content-language",
-        b"accept-ranges",
-        b"allow",
-        b"access-control-allow-origin",
-    )
-)
-_good: set[Field] = set()
-"""Fields already judged good: an application sends the same few again and again."""
-
-
-_heads: dict[tuple[Any, ...], ResponseHead] = {}
-"""Whole heads of nothing but such fields and a length, by status and fields: never changed."""
-
-_BODILESS = frozenset((204, 304))
-
-
-class BadField(ValueError):
-    """An application's field that may not go onto the wire."""
-
-
-def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
-    """Judge what an application wants to send as the head of the response to `method`.
-
-    Raises :class:`BadField` for a name that is no token, for a value with CR, LF, NUL or
-    another control (response splitting), for types other than bytes, and for a malformed or
-    contradicting Content-Length.
-    """
-    known = None
-    if type(fields) is list and method != "HEAD":
-        try:  # noqa: SIM105 - which costs more than all else here
-            known = _heads.get((status, *fields))
-        except TypeError:
-            pass  # Pairs that are lists; they are judged one by one.
-    return known or _judged_head(status, fields, method)
-
-
-def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
-    head = ResponseHead(status, [])
-    head.bodiless = method == "HEAD" or status in _BODILESS
-    add = head.fields.append
-    plain = type(fields) is list and method != "HEAD"
-    try:
-        for field in fields:
-            if type(field) is tuple and _is_known(field):
-                add(field)
-            elif _is_plain_length(field) and head.length is None and status != 204:
-                head.length = int(field[1])
-                add(field)
-            else:
-                plain = False
-                _judge_field(head, field)
-    except TypeError as error:
-        raise BadField(f"headers are pairs of bytes: {error}") from None
-    if plain and len(_heads) < _REMEMBER_AT_MOST:
-        _heads[status, *head.fields] = head
-    return head
-
-
-def _is_known(field: Any) -> bool:
-    try:
-        return field in _good
-    except TypeError:
-        return False
-
-
-def _is_plain_length(field: Any) -> TypeGuard[Field]:
-    """A Content-Length as nearly every application writes it."""
-    if type(field) is not tuple or len(field) != 2 or field[0] != b"content-length":
-        return False
-    value = field[1]
-    return type(value) is bytes and value.isdigit() and len(value) < 19
-
-
-def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
-    field = _checked(raw)
-    name = field[0].lower()
-    if name in _SPECIAL:
-        _judge_special(head, name, field)
-        return
-    if name in _REMEMBERED and len(_good) < _REMEMBER_AT_MOST and len(field[1]) < _SHORT:
-        _good.add(field)
-    head.fields.append(field)
-
-
-def _checked(raw: Iterable[bytes]) -> Field:
-    try:
-        name, value = raw
-    except (TypeError, ValueError):
-        raise BadField(f"a header is a pair of name and value, not {raw!r}") from None
-    for part, what in ((name, "name"), (value, "value")):
-        if type(part) is not bytes:
-            raise BadField(f"Header {what} {part!r} expected to be `bytes`, but got `{type(part)}`")
-    if _TOKEN.fullmatch(name) is None:
-        raise BadField(f"header name {name!r} is not a token")
-    if _BAD_VALUE.search(value) is not None:
-        raise BadField(f"header {name!r} has a control character in its value")
-    return name, value
-
-
-_NOT_IN_HANDSHAKES = _SERVER_OWNED | {b"content-length"}
-"""A 101 has no body (RFC 9110, section 8.6)."""
-
-_NOT_IN_TRAILERS = _SERVER_OWNED | frozenset(
-    (
-        b"authorization",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"host",
-        b"set-cookie",
-        b"te",
-        b"trailer",
-    )
-)
-"""Fields of framing, routing and authentication (RFC 9110, section 6.5.1)."""
-
-
-def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
-    """Judge what an application wants to send behind a body; raises :class:`BadField`."""
-    judged = [_checked(raw) for raw in fields]
-    for name, _ in judged:
-        if name.lower() in _NOT_IN_TRAILERS:
-            raise BadField(f"header {name!r} may not be a trailer")
-    return judged
-
-
-def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[bytes]]:
-    """The fields with which an application accepts a WebSocket, and the defaults among them.
-
-    Those of the connection are left out. Raises :class:`BadField`, also for the fields of the
-    handshake itself: a subprotocol has its own place in ``websocket.accept``.
-    """
-    judged = [_checked(raw) for raw in fields]
-    own = frozenset(name.lower() for name, _ in judged)
-    if ours := [name for name in own if name.startswith(b"sec-websocket-")]:
-        raise BadField(f"header {ours[0]!r} belongs to the server")
-    kept = [field for field in judged if field[0].lower() not in _NOT_IN_HANDSHAKES]
-    return kept, own & DEFAULTABLE
-
-
-def hint_fields(links: Iterable[bytes]) -> Fields:
-    """The ``Link`` fields of early hints (RFC 8297); raises :class:`BadField`."""
-    return [_checked((b"link", link)) for link in links]
-
-
-def _judge_special(head: ResponseHead, name: bytes, field: Field) -> None:
-    value = field[1]
-    if name == b"connection":
-        head.close = head.close or b"close" in tokens(value)
-    elif name == b"content-length":
-        _judge_length(head, field)
-    elif name in DEFAULTABLE:
-        head.own = (head.own or _NOTHING) | {name}
-        head.fields.append(field)
-
-
-def _judge_length(head: ResponseHead, field: Field) -> None:
-    value = field[1].strip(b" \t")
-    if _LENGTH.fullmatch(value) is None:
-        raise BadField(f"Content-Length {field[1]!r} is not a number")
-    if head.status == 204:
-        return  # RFC 9110, section 8.6: no Content-Length in a 204.
-    if head.length is None:
-        head.length = int(value)
-        head.fields.append(field)
-    elif head.length != int(value):
-        raise BadField("two different values of Content-Length")

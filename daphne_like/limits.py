@@ -127,6 +127,23 @@ class Limits:
         "seconds",
         "A client that reads too slowly has to take the next part of a response; then it is cut.",
     )
+    handshake_timeout: float = _limit(
+        10.0,
+        "seconds",
+        "A client has for its TLS handshake, once it is its turn; browsers take a few round trips.",
+    )
+    handshakes: int = _limit(
+        1000,
+        "handshakes",
+        "Of TLS that have begun and are not over, at the same time; who comes then waits for his "
+        "turn, unread. Each takes some 50 kB meanwhile. 0 for no limit.",
+    )
+    certificate_check: float = _limit(
+        10.0,
+        "seconds",
+        "Between two looks at the files of certificates: renewed ones are read again. 0 for never; "
+        "SIGHUP lets them be read again at any time.",
+    )
     keep_alive: float = _limit(
         75.0,
         "seconds",
@@ -231,7 +248,8 @@ class Limits:
     http2_ping_timeout: float = _limit(
         20.0,
         "seconds",
-        "An HTTP/2 client has after a ping to send something; then the connection is cut.",
+        "An HTTP/2 client has after a ping to send something; then the connection is cut. 0 for no "
+        "limit.",
     )
     ping_interval: float = _limit(
         20.0,

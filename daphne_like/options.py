@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from daphne_like.config import FACTS, GROUPS, LEVELS, Config, facts, level, sendable
+from daphne_like.config import FACTS, GROUPS, Config, facts, listens
 from daphne_like.errors import ConfigError
 from daphne_like.headers import is_free
 from daphne_like.limits import Limits
+from daphne_like.places import is_secure
+from daphne_like.values import LEVELS, level, sendable
 
 
 class Option(NamedTuple):
@@ -194,7 +196,9 @@ def _check(config: Config) -> None:
     if config.request_id is not None:
         _check_request_id(config.request_id)
     _check_proxies(config)
+    _check_tls(config)
     _check_sockets(config)
+    _check_redirects(config)
 
 
 _ORIGIN = re.compile(r"\*|same|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^*/?#@\s]+", re.IGNORECASE)
@@ -224,14 +228,54 @@ def _check_sockets(config: Config) -> None:
         raise ConfigError(f"--ws-close-code {config.ws_close_code} is none of 1001 and 1012.")
 
 
+def _check_redirects(config: Config) -> None:
+    port = config.https_port
+    if port is not None and not 0 < port <= 65535:
+        raise ConfigError(f"--https-port {port} is not between 1 and 65535.")
+    if config.insecure_bind and port is None and not _speaks_tls(config):
+        raise ConfigError(
+            "--insecure-bind has no https to redirect to: give --ssl-certfile, or say where it is "
+            "by --https-port."
+        )
+
+
+def _speaks_tls(config: Config) -> bool:
+    """Whether any listener does."""
+    given = config.ssl_certfile or config.ssl_sni or config.ssl_dev
+    return any(map(is_secure, config.endpoints)) or (bool(given) and listens(config))
+
+
 _NEEDS = {
     "proxy_headers_host": "proxy_headers",
     "proxy_headers_port": "proxy_headers",
     "forwarded_style": "proxy_headers",
     "forwarded_fields": "proxy_headers",
     "proxy_protocol_allow_ips": "proxy_protocol",
+    "https_port": "insecure_bind",
 }
 """Options that mean nothing without the switch that they stand with."""
+
+_ENCRYPTED = re.compile(r"(?:haproxy:)?(?:ssl|tls):", re.IGNORECASE)
+_OF_CLIENTS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_min_version", "ssl_ciphers")
+
+
+def _check_tls(config: Config) -> None:
+    default, flags = Config(), {option.name: option.long_flag for option in OPTIONS}
+    own = config.ssl_certfile is not None or config.ssl_sni is not None
+    if config.ssl_dev and own:
+        raise ConfigError("--ssl-dev brings a certificate: leave it out, or --ssl-certfile.")
+    if (config.ssl_dev or own) and not listens(config):
+        raise ConfigError("TLS options are for --bind, --port, --unix-socket or --fd: give one.")
+    strings = any(_ENCRYPTED.match(text) for text in config.endpoints)
+    if not (config.ssl_dev or own or strings):
+        for name in (*_OF_CLIENTS, "ssl_keyfile", "ssl_keyfile_password"):
+            if getattr(config, name) != getattr(default, name):
+                raise ConfigError(f"--ssl-certfile has to be passed for {flags[name]}.")
+    if config.ssl_keyfile is not None and config.ssl_certfile is None:
+        raise ConfigError("--ssl-certfile has to be passed for --ssl-keyfile.")
+    if (config.ssl_cert_reqs != "none") != (config.ssl_ca_certs is not None):
+        raise ConfigError("--ssl-cert-reqs and --ssl-ca-certs need each other: give both.")
+
 
 _NAMED = {"proxy_headers_host": "for", "proxy_headers_port": "port"}
 """Options that name the header of a fact."""

@@ -130,14 +130,24 @@ _STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
 )
 _REOPEN_SIGNAL: int | None = getattr(signal, "SIGUSR1", None)
+_RELOAD_SIGNAL: int | None = getattr(signal, "SIGHUP", None)
 
 
-def on_signals(reactor: Any, stop: Callable[[], None], reopen: Callable[[], object]) -> None:
-    """Call `stop` in the reactor's thread for every SIGTERM and SIGINT, `reopen` for SIGUSR1."""
+def on_signals(
+    reactor: Any,
+    stop: Callable[[], None],
+    reopen: Callable[[], object],
+    reload: Callable[[], object],
+) -> None:
+    """Call in the reactor's thread: `stop` for every SIGTERM and SIGINT, `reopen` for SIGUSR1.
+
+    And `reload` for SIGHUP.
+    """
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
-    if _REOPEN_SIGNAL is not None:
-        signal.signal(_REOPEN_SIGNAL, lambda *_: reactor.callFromThread(reopen))
+    for other, call in ((_REOPEN_SIGNAL, reopen), (_RELOAD_SIGNAL, reload)):
+        if other is not None:
+            signal.signal(other, lambda *_, call=call: reactor.callFromThread(call))
 
 
 def run(
@@ -146,23 +156,26 @@ def run(
     stop: Callable[[], object],
     force: Callable[[], object],
     reopen: Callable[[], object],
+    reload: Callable[[], object],
 ) -> None:
     """Run the reactor from `start` until it is stopped, by a signal for example.
 
     `stop` may return a Deferred, which is waited for; a second signal calls `force`. SIGUSR1
-    calls `reopen`: what writes files has to let go of those that were moved away.
+    calls `reopen`: what writes files has to let go of those that were moved away. SIGHUP calls
+    `reload`: what has read files has to read them again.
     """
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     signalled = _first(partial(_stop, reactor), then=force)
-    on_signals(reactor, signalled, reopen)
+    on_signals(reactor, signalled, reopen, reload)
     # Once more, because Twisted takes SIGTERM for itself when the reactor starts.
-    reactor.callWhenRunning(on_signals, reactor, signalled, reopen)
+    reactor.callWhenRunning(on_signals, reactor, signalled, reopen, reload)
     reactor.callWhenRunning(start)
     reactor.run()
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    if _REOPEN_SIGNAL is not None:
-        signal.signal(_REOPEN_SIGNAL, signal.SIG_IGN)
+    for other in (_REOPEN_SIGNAL, _RELOAD_SIGNAL):
+        if other is not None:
+            signal.signal(other, signal.SIG_IGN)
     _end(asyncio.get_event_loop())
 
 

@@ -17,8 +17,9 @@ from daphne_like.errors import ConfigError
 from daphne_like.exchange import Open
 from daphne_like.forwarded import STYLES, forwarded
 from daphne_like.request_id import identified
+from daphne_like.transport.arrival import Roll
 from daphne_like.transport.endpoints import behind_proxy
-from daphne_like.transport.proxied import Preambles, Roll
+from daphne_like.transport.proxied import Preambles
 from daphne_like.trust import Trusted
 from daphne_like.wire.shared import address_of
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IPushProducer
+from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamServerEndpoint
 
 from daphne_like.access import AccessLog
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
@@ -25,12 +25,17 @@ from daphne_like.assembly import (
     access_log,
     application_of,
     asgi,
+    beside,
     describe,
+    https_port,
+    is_encrypted,
     listening_on,
     negotiation_of,
+    redirecting_on,
     shared_for,
 )
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
 from daphne_like.proxies import Proxies
@@ -83,6 +88,7 @@ class ASGIService(Service):
         self._access_log: AccessLog | None = None
         self._watchdog: Watchdog | None = None
         self._admin: Admin | None = None
+        self._encryption: Encryption | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -110,7 +116,10 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        await self._listen(HTTPFactory(shared, negotiation_of(config, shared)), proxies)
+        negotiation = negotiation_of(config, shared)
+        if not (config.no_http2 or negotiation.has_http2):
+            _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
+        await self._listen(HTTPFactory(shared, negotiation), proxies)
         self._stage = Stage.READY
 
     async def _administer(self, application: Application, shared: Shared) -> None:
@@ -137,20 +146,40 @@ class ASGIService(Service):
             application.observers.append(self._access_log)
 
     async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
-        loop = asyncio.get_running_loop()
-        preambles = proxies.preambles(factory.shared)
-        for text, endpoint in listening_on(self._config, self._reactor, *preambles):
+        config, shared = self._config, factory.shared
+        preambles = proxies.preambles(shared)
+        encryption = self._encryption = Encryption(config, shared, factory.protocols)
+        asked = *preambles, encryption
+        listening = await self._bind(listening_on(config, self._reactor, *asked), factory)
+        redirecting: list[IListeningPort] = []
+        if config.insecure_bind:
+            # Only now is it known on which port there is TLS.
+            redirected = beside(config, shared, proxies, https_port(config, listening))
+            factory = HTTPFactory(redirected, negotiation_of(config, redirected))
+            endpoints = redirecting_on(config, self._reactor, preambles[1])
+            redirecting = await self._bind(endpoints, factory)
+        encryption.start()
+        for port in listening:
+            _logger.info("Listening on %s", describe(port.getHost(), secure=is_encrypted(port)))
+        for port in redirecting:
+            _logger.info("Redirecting to https from %s", describe(port.getHost()))
+        for level, line in proxies.announced([port.getHost() for port in self._ports]):
+            _logger.log(level, line)
+
+    async def _bind(
+        self, endpoints: Iterable[tuple[str, IStreamServerEndpoint]], factory: HTTPFactory
+    ) -> list[IListeningPort]:
+        """Listen on each."""
+        loop, bound = asyncio.get_running_loop(), []
+        for name, endpoint in endpoints:
             try:
                 self._ports.append(await endpoint.listen(factory).asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
-                raise StartupError(f"Cannot listen on {text}: {error}.") from error
-        hosts = [port.getHost() for port in self._ports]
-        for host in hosts:
-            _logger.info("Listening on %s", describe(host))
-        for level, line in proxies.announced(hosts):
-            _logger.log(level, line)
+                raise StartupError(f"Cannot listen on {name}: {error}.") from error
+            bound.append(self._ports[-1])
+        return bound
 
     # --- Stop -----------------------------------------------------------------------------
 
@@ -227,6 +256,11 @@ class ASGIService(Service):
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def reload(self) -> None:
+        """Read the files of certificates again: connections that there are go on."""
+        if self._encryption is not None:
+            self._encryption.reload()
+
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
         self._reactor.stop()
@@ -276,6 +310,8 @@ class ASGIService(Service):
 
     def _give_up(self) -> None:
         """What is left when a stop is over, or was cut short."""
+        if self._encryption is not None:
+            self._encryption.stop()
         if self._watchdog is not None:
             self._watchdog.stop()
         if self._admin is not None:
@@ -285,5 +321,5 @@ class ASGIService(Service):
 
     @property
     def ports(self) -> list[IListeningPort]:
-        """What is listened on, in the order of the configuration."""
+        """What is listened on, in the order of the configuration; what only redirects is last."""
         return list(self._ports)

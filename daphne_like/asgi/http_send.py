@@ -23,7 +23,14 @@ from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.errors import AppFault, ClientDisconnected
 from daphne_like.exchange import Fields, Request, ResponseHead
-from daphne_like.headers import BadField, hint_fields, response_head, trailer_fields
+from daphne_like.headers_sent import (
+    BadField,
+    hint_fields,
+    push_fields,
+    response_head,
+    trailer_fields,
+)
+from daphne_like.targets import BadTarget, target_of
 
 _LEAST = 1024
 """A message counts as so many bytes at least: small ones take their time too."""
@@ -213,6 +220,16 @@ class SendSide(ReceiveSide):
         """The head has gone out: it is of no use any more."""
         self._hints_of(message)
 
+    def _push(self, message: Message) -> None:
+        """Promise a response: "creating a new request scope" for it is the wire's to begin."""
+        try:
+            target = target_of(message.get("path"))
+            fields = push_fields(message.get("headers", ()))
+        except (BadTarget, BadField, TypeError) as error:
+            raise self._fault(message, str(error)) from None
+        if "http.response.push" in self._stream.supports:
+            self._stream.push(target, fields)
+
     def _body_of(self, message: Message) -> tuple[bytes, bool]:
         """The message's body, as far as one may be sent, counted; and whether more comes."""
         body = message.get("body", b"")
@@ -315,14 +332,17 @@ _STEPS: dict[State, dict[str, Callable[[SendSide, Message], None]]] = {
     _IDLE: {
         "http.response.start": SendSide._start,
         "http.response.early_hint": SendSide._hint,
+        "http.response.push": SendSide._push,
     },
     _HEADED: {
         "http.response.body": SendSide._first_body,
         "http.response.early_hint": SendSide._hint,
+        "http.response.push": SendSide._push,
     },
     _STREAMING: {
         "http.response.body": SendSide._more_body,
         "http.response.early_hint": SendSide._late_hint,
+        "http.response.push": SendSide._push,
     },
     _FILE: {},
     _TRAILERS: {"http.response.trailers": SendSide._take_trailers},

@@ -25,11 +25,27 @@ class _Nothing(dict[str, Any]):
     __setitem__ = setdefault = update = __ior__ = _refuse
 
 
-class _Extensions(dict[frozenset[str], dict[str, _Nothing]]):
+class _Paths(dict[bytes, str]):
+    """Decoded paths; a number of short ones are remembered, then forgotten."""
+
+    def __missing__(self, raw: bytes) -> str:
+        path = decoded_path(raw)
+        if len(raw) < 256:
+            if len(self) >= 1024:
+                self.clear()
+            self[raw] = path
+        return path
+
+
+_PATHS = _Paths()
+
+
+class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
     """What a scope says for what a stream supports: there are few kinds of streams."""
 
-    def __missing__(self, supports: frozenset[str]) -> dict[str, _Nothing]:
-        extensions = self[supports] = dict.fromkeys(supports, _Nothing())
+    def __missing__(self, supports: frozenset[str]) -> dict[str, dict[str, Any]]:
+        extensions: dict[str, dict[str, Any]] = dict.fromkeys(supports, _Nothing())
+        self[supports] = extensions
         return extensions
 
 
@@ -52,7 +68,7 @@ def http_scope(
         "http_version": request.http_version,
         "method": request.method,
         "scheme": request.scheme,
-        "path": decoded_path(raw_path),
+        "path": _PATHS[raw_path],
         "raw_path": raw_path,
         "query_string": request.query,
         "root_path": root_path if request.root_path is None else request.root_path,
@@ -61,9 +77,16 @@ def http_scope(
         "server": request.server,
         "extensions": _EXTENSIONS[supports].copy(),
     }
+    if request.tls is not None:
+        scope["extensions"]["tls"] = _own_copy(request.tls)
     if state is not None:
         scope["state"] = state.copy()
     return scope
+
+
+def _own_copy(tls: dict[str, Any]) -> dict[str, Any]:
+    """All requests of a connection share what it says; no application changes it for others."""
+    return tls | {"client_cert_chain": list(tls["client_cert_chain"])}
 
 
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss"}

@@ -24,14 +24,7 @@ from daphne_like.asgi.websocket_send import SendSide
 from daphne_like.clock import Deadline
 from daphne_like.compression import agree
 from daphne_like.errors import is_disconnect
-from daphne_like.exchange import (
-    Progress,
-    Record,
-    Request,
-    Stream,
-    peer_name,
-    printable,
-)
+from daphne_like.exchange import Progress, Record, Request, Stream, peer_name, printable
 from daphne_like.tally import and_others
 
 if TYPE_CHECKING:

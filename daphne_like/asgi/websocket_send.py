@@ -23,7 +23,7 @@ from daphne_like.compression import Deflate
 from daphne_like.errors import AppFault, ClientDisconnected
 from daphne_like.exchange import Fields, Request, ResponseHead
 from daphne_like.handshake import offered_protocols, proof
-from daphne_like.headers import BadField, accept_fields
+from daphne_like.headers_sent import BadField, accept_fields
 
 if TYPE_CHECKING:
     from daphne_like.asgi.http import HTTPExchange

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 from daphne_like.exchange import Fields, Progress, Request, ResponseHead, Stream
-from daphne_like.headers import response_head
+from daphne_like.headers_sent import response_head
 
 
 class SeamBroken(AssertionError):

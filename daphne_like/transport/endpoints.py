@@ -1,6 +1,6 @@
 """From options and endpoint strings to endpoints that listen.
 
-Our own kinds (TCP, Unix, inherited descriptors) take the native transport, also behind
+Our own kinds (TCP, Unix, inherited descriptors, TLS) take the native transport, also behind
 ``haproxy:``; every other endpoint string works through Twisted. This module must not know
 which protocol is served.
 """
@@ -11,7 +11,8 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
@@ -25,7 +26,9 @@ from zope.interface import implementer
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
-from daphne_like.transport.port import Carry, NativePort
+from daphne_like.transport.certificates import Source
+from daphne_like.transport.contexts import Pair, Words
+from daphne_like.transport.port import NativePort
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import (
     Listener,
@@ -34,7 +37,8 @@ from daphne_like.transport.sockets import (
     tcp_listener,
     unix_listener,
 )
-from daphne_like.transport.stream import NativeTransport
+from daphne_like.transport.stream import Carry, NativeTransport
+from daphne_like.transport.tls import Secured
 
 UNIX_MODE = 0o666
 """Who may connect to a Unix socket: everybody who may reach its directory, as with Daphne."""
@@ -45,7 +49,7 @@ class NativeEndpoint:
     """An endpoint whose connections are the event loop's own transports.
 
     `listen` binds, with the backlog that it is given; connections begin with `preambles`, if
-    there are any.
+    there are any, and are `secured`, if they are.
     """
 
     def __init__(
@@ -55,12 +59,14 @@ class NativeEndpoint:
         limits: Limits,
         backlog: int | None = None,
         preambles: Preambles | None = None,
+        secured: Secured | None = None,
     ) -> None:
         self._reactor = reactor
         self._listen = listen
         self._limits = limits
         self._backlog = limits.backlog if backlog is None else backlog
-        self._carry: Carry = preambles.carry if preambles else NativeTransport
+        self._carry = carrying(preambles, secured)
+        self._secure = secured is not None
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Bind at once, accept as soon as the reactor runs.
@@ -74,10 +80,23 @@ class NativeEndpoint:
         bound_unsent(listener.socket, self._limits.unsent_budget)
         budget = self._limits.write_budget
         port = NativePort(
-            listener.socket, factory, self._backlog, budget, listener.closed, self._carry
+            listener.socket,
+            factory,
+            self._backlog,
+            budget,
+            listener.closed,
+            self._carry,
+            secure=self._secure,
         )
         accepted: Deferred[IListeningPort] = deferLater(self._reactor, 0, port.accept)
         return accepted.addErrback(_give_back, port)
+
+
+def carrying(preambles: Preambles | None, secured: Secured | None) -> Carry:
+    """What makes what carries a connection, from the outermost layer in."""
+    if preambles is None:
+        return NativeTransport if secured is None else secured.carry
+    return preambles.carry if secured is None else partial(preambles.carry, then=secured.carry)
 
 
 def _give_back(failure: Failure, port: NativePort) -> Failure:
@@ -94,10 +113,11 @@ def tcp(
     backlog: int | None = None,
     preambles: Preambles | None = None,
     option: str = "--bind",
+    secured: Secured | None = None,
 ) -> NativeEndpoint:
     """TCP over IPv4 or IPv6; errors say `option`."""
     listen = partial(tcp_listener, host, port, option=option)
-    return NativeEndpoint(reactor, listen, limits, backlog, preambles)
+    return NativeEndpoint(reactor, listen, limits, backlog, preambles, secured)
 
 
 def unix(
@@ -108,18 +128,34 @@ def unix(
     backlog: int | None = None,
     preambles: Preambles | None = None,
     option: str = "--unix-socket",
+    secured: Secured | None = None,
 ) -> NativeEndpoint:
     """A Unix socket of our own; errors say `option`."""
     listen = partial(unix_listener, path, mode, option=option)
-    return NativeEndpoint(reactor, listen, limits, backlog, preambles)
+    return NativeEndpoint(reactor, listen, limits, backlog, preambles, secured)
 
 
 def inherited(
-    reactor: Any, fileno: int, limits: Limits, preambles: Preambles | None = None
+    reactor: Any,
+    fileno: int,
+    limits: Limits,
+    preambles: Preambles | None = None,
+    secured: Secured | None = None,
 ) -> NativeEndpoint:
     """A listening socket that somebody else has made."""
     listen = partial(inherited_listener, fileno)
-    return NativeEndpoint(reactor, listen, limits, preambles=preambles)
+    return NativeEndpoint(reactor, listen, limits, preambles=preambles, secured=secured)
+
+
+Secure = Callable[[Source, str | None], Secured]
+"""Makes what secures a listener, of its certificates and its parameters for Diffie-Hellman."""
+
+
+class Asked(NamedTuple):
+    """What is asked of an endpoint beside its string."""
+
+    preambles: Preambles | None
+    secure: Secure
 
 
 def from_string(
@@ -127,26 +163,29 @@ def from_string(
     text: str,
     limits: Limits,
     of_everybody: Preambles,
-    of_some: Preambles | None = None,
+    of_some: Preambles | None,
+    secure: Secure,
 ) -> IStreamServerEndpoint:
     """An endpoint from its string, ``tcp:8000:interface=127.0.0.1`` for example.
 
-    Behind ``haproxy:`` the preambles are `of_everybody`, otherwise `of_some`, or none. Raises
-    :class:`ConfigError` for a string that names no endpoint, or none that can do so.
+    Behind ``haproxy:`` the preambles are `of_everybody`, otherwise `of_some`, or none; ``ssl:``
+    and ``tls:`` are made by `secure`. Raises :class:`ConfigError` for a string that names no
+    endpoint, or none that can do so.
     """
     behind, rest = behind_proxy(text)
-    preambles = of_everybody if behind else of_some
+    asked = Asked(of_everybody if behind else of_some, secure)
     name, positional, named = parse(rest)
     make = _NATIVE.get(name.lower())
     try:
         if make is not None:
-            given = inspect.signature(make).bind(reactor, limits, preambles, *positional, **named)
+            given = inspect.signature(make).bind(reactor, limits, asked, *positional, **named)
             return make(*given.args, **given.kwargs)
-        if preambles and not behind:
+        if asked.preambles and not behind:
             raise ValueError("--proxy-protocol needs haproxy: in front of it")
         return _twisteds(reactor, text)
     except Exception as error:
-        raise ConfigError(f"Bad endpoint {text!r}: {error}.") from None
+        reason = str(error).removesuffix(".")
+        raise ConfigError(f"Bad endpoint {text!r}: {reason}.") from None
 
 
 def behind_proxy(text: str) -> tuple[bool, str]:
@@ -166,41 +205,82 @@ def _twisteds(reactor: Any, text: str) -> IStreamServerEndpoint:
 # The arguments of the strings are these functions': so are their names and defaults, and
 # what is missing or unknown is found where they are bound.
 
-_Asked = Preambles | None
-
 _OPTION = "--endpoint"
 
 
 def _tcp_from(
-    reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "", backlog: str = ""
+    reactor: Any, limits: Limits, asked: Asked, port: str, interface: str = "", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked, _OPTION)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked.preambles, _OPTION)
 
 
 def _tcp6_from(
-    reactor: Any, limits: Limits, asked: _Asked, port: str, interface: str = "::", backlog: str = ""
+    reactor: Any, limits: Limits, asked: Asked, port: str, interface: str = "::", backlog: str = ""
 ) -> NativeEndpoint:
-    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked, _OPTION)
+    return tcp(reactor, interface, _port(port), limits, _backlog(backlog), asked.preambles, _OPTION)
 
 
 def _unix_from(
     reactor: Any,
     limits: Limits,
-    asked: _Asked,
+    asked: Asked,
     address: str,
     mode: str = f"{UNIX_MODE:o}",
     backlog: str = "",
     lockfile: str = "",
 ) -> NativeEndpoint:
     """``lockfile`` is Twisted's way to know a stale socket; we know it without."""
-    return unix(reactor, address, limits, _number(mode, 8), _backlog(backlog), asked, _OPTION)
+    return unix(
+        reactor, address, limits, _number(mode, 8), _backlog(backlog), asked.preambles, _OPTION
+    )
 
 
 def _fd_from(
-    reactor: Any, limits: Limits, asked: _Asked, fileno: str, domain: str = ""
+    reactor: Any, limits: Limits, asked: Asked, fileno: str, domain: str = ""
 ) -> NativeEndpoint:
     """``domain`` is what Daphne's has to be told; we see the socket's family."""
-    return inherited(reactor, _number(fileno), limits, asked)
+    return inherited(reactor, _number(fileno), limits, asked.preambles)
+
+
+def _ssl_from(  # noqa: PLR0913, PLR0917 - Twisted's arguments
+    reactor: Any,
+    limits: Limits,
+    asked: Asked,
+    port: str,
+    privateKey: str = "server.pem",  # noqa: N803
+    certKey: str | None = None,  # noqa: N803
+    sslmethod: str | None = None,
+    interface: str = "",
+    backlog: str = "",
+    extraCertChain: str | None = None,  # noqa: N803
+    dhParameters: str | None = None,  # noqa: N803
+) -> NativeEndpoint:
+    if sslmethod is not None and sslmethod not in _METHODS:
+        raise ValueError(f"sslmethod {sslmethod}: TLS 1.2 is the oldest there is; leave it out")
+    chain = None if extraCertChain is None else Path(extraCertChain)
+    pair = Pair(Path(certKey or privateKey), Path(privateKey), chain, _WORDS)
+    preambles, secured = asked.preambles, asked.secure(Source(pair), dhParameters)
+    bound = _port(port), limits, _backlog(backlog), preambles, _OPTION, secured
+    return tcp(reactor, interface, *bound)
+
+
+def _tls_from(
+    reactor: Any,
+    limits: Limits,
+    asked: Asked,
+    path: str,
+    port: str = "443",
+    backlog: str = "",
+    interface: str = "::",
+) -> NativeEndpoint:
+    secured = asked.secure(Source(directory=Path(path), word="the directory"), None)
+    bound = _port(port), limits, _backlog(backlog), asked.preambles, _OPTION, secured
+    return tcp(reactor, interface, *bound)
+
+
+_WORDS = Words("certKey", "privateKey")
+_METHODS = frozenset(("TLS_METHOD", "TLS_SERVER_METHOD", "SSLv23_METHOD", "TLSv1_2_METHOD"))
+"""Those of OpenSSL's names that allow TLS 1.2."""
 
 
 def _port(text: str) -> int:
@@ -229,6 +309,8 @@ _NATIVE: dict[str, Callable[..., NativeEndpoint]] = {
     "tcp6": _tcp6_from,
     "unix": _unix_from,
     "fd": _fd_from,
+    "ssl": _ssl_from,
+    "tls": _tls_from,
 }
 
 _PART = re.compile(r"((?:\\.|[^:\\])*)(?::|\Z)", re.DOTALL)

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFacto
 from zope.interface import implementer
 
 from daphne_like.tally import Tally
-from daphne_like.transport.stream import UNIX, NativeTransport, twisted_address
+from daphne_like.transport.stream import UNIX, Carry, NativeTransport, twisted_address
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -30,9 +30,6 @@ _TRY_AGAIN = 0.1
 """Seconds until an acceptor that could not accept tries again."""
 
 Build = Callable[[], NativeTransport]
-
-Carry = Callable[[IProtocolFactory, int], NativeTransport]
-"""Makes what carries a connection, from its protocol's factory and the budget for writing."""
 
 
 class Acceptor:
@@ -145,7 +142,10 @@ class Reader(Acceptor):
 
 @implementer(IListeningPort)
 class NativePort:
-    """A listening socket whose connections the event loop carries."""
+    """A listening socket whose connections the event loop carries.
+
+    `secure` tells whether they are encrypted.
+    """
 
     def __init__(
         self,
@@ -155,7 +155,10 @@ class NativePort:
         write_budget: int,
         closed: Callable[[], None] | None = None,
         carry: Carry = NativeTransport,
+        *,
+        secure: bool = False,
     ) -> None:
+        self.secure = secure
         self._listener = listener
         self._factory = factory
         self._backlog = backlog

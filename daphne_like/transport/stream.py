@@ -15,12 +15,10 @@ This module must not know which protocol it serves.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from typing import Any, cast
 
 from twisted.internet import error
@@ -39,9 +37,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from daphne_like.transport.files import CAN_SEND_FILES, FileOnItsWay
-
-_logger = logging.getLogger("daphne_like.server")
+from daphne_like.transport.files import SendsFiles
 
 _DONE = Failure(error.ConnectionDone())
 
@@ -65,10 +61,9 @@ def _write_nothing(data: bytes) -> None:
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer, ISystemHandle)
-class NativeTransport(asyncio.Protocol):
+class NativeTransport(SendsFiles, asyncio.Protocol):
     """One accepted connection: an asyncio protocol below, a Twisted transport above."""
 
-    write: Callable[[bytes], None]
     data_received: Callable[[bytes], None]  # type: ignore[assignment]
 
     connected = False
@@ -86,8 +81,6 @@ class NativeTransport(asyncio.Protocol):
         self._eof = False
         self._half_closing = False
         self._half_closed = False
-        self._file: FileOnItsWay | None = None
-        self._left_behind = 0
         self._mute = False
         self._aborted = False
         self._raised: Exception | None = None
@@ -108,11 +101,24 @@ class NativeTransport(asyncio.Protocol):
         self._tcp = family != UNIX
         self._begin()
 
+    def take_over(self, other: NativeTransport) -> None:
+        """Go on with the connection of `other`, which has built no protocol and builds none."""
+        self._native, self._loop, self._tcp = other._native, other._loop, other._tcp
+        self._peer, self._host = other._peer, other._host
+        self._native.set_protocol(self)
+        self._begin()
+
+    def hand_on(self, rest: bytes) -> None:
+        """Receive what has come behind that which came first, unless the protocol minds."""
+        over = self.disconnecting or self._aborted or self._raised
+        if self.connected and not over:
+            self.data_received(rest)
+
     def _begin(self) -> None:
         """Build the protocol: who connects is known, and from where."""
         native = self._native
         try:
-            protocol = self._factory.buildProtocol(self._peer)
+            protocol = self._build()
             if protocol is None:
                 native.abort()
             else:
@@ -120,15 +126,21 @@ class NativeTransport(asyncio.Protocol):
         except Exception as exception:
             self._broke(exception)
 
+    def _build(self) -> Any:
+        return self._factory.buildProtocol(self._peer)
+
     def _connect(self, protocol: Protocol) -> None:
         """Let the loop talk to the protocol directly."""
         native = self._native
         self._protocol = protocol
         self.connected = True
         native.set_write_buffer_limits(high=self._write_budget)
-        self.write = native.write
+        self._open_writing()
         self._speak_to(protocol)
         protocol.makeConnection(self)
+
+    def _open_writing(self) -> None:
+        self.write = self._native.write
 
     def _speak_to(self, protocol: Protocol) -> None:
         self.data_received = protocol.dataReceived
@@ -243,12 +255,17 @@ class NativeTransport(asyncio.Protocol):
         if not self.connected or self._producer is not None or self._file is not None:
             return
         if self.disconnecting:
+            self._say_end()
             self._native.close()
         elif self._half_closing and not self._half_closed:
             self._half_close()
 
+    def _say_end(self) -> None:
+        """Write what says that nothing follows: on a plain connection its end does."""
+
     def _half_close(self) -> None:
         native = self._native
+        self._say_end()
         self._half_closed = True
         self._fall_silent()
         with suppress(OSError):  # A peer that has reset the connection is met when reading.
@@ -304,56 +321,6 @@ class NativeTransport(asyncio.Protocol):
     def setTcpKeepAlive(self, enabled: bool) -> None:
         self.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
 
-    # --- Files ----------------------------------------------------------------------------
-
-    sends_files = CAN_SEND_FILES
-    """Whether ``send_file`` can be called."""
-
-    def send_file(
-        self, file: int, offset: int, count: int, before: bytes = b"", after: bytes = b""
-    ) -> None:
-        """Send a part of the open `file` behind what is written, between `before` and `after`.
-
-        The producer is paused meanwhile, and writes nothing. A file that turns out to be
-        shorter breaks the connection off. Raises :class:`OSError` where there are no
-        descriptors left; then nothing is written.
-        """
-        if self._mute:
-            return
-        native = self._native
-        socket = self.getHandle().fileno()
-        sent = partial(self._file_sent, after)
-        self._file = FileOnItsWay(self._loop, socket, file, offset, count, sent)
-        if before:
-            self.write(before)
-        if not self._congested:
-            self.pause_writing()
-        # Low enough that we hear of the moment in which nothing is before the file.
-        native.set_write_buffer_limits(high=0)
-        if not native.get_write_buffer_size():
-            self._file.start()
-
-    def _file_sent(self, after: bytes, error: OSError | None) -> None:
-        file, self._file = self._file, None
-        if error is not None:
-            self._left_behind = cast(FileOnItsWay, file).left
-            if not isinstance(error, ConnectionError):
-                _logger.error("Cannot send the rest of a file: %s", error)
-            self.abortConnection()
-            return
-        self._native.set_write_buffer_limits(high=self._write_budget)
-        if after:
-            self.write(after)
-        self.resume_writing()
-        if self.disconnecting or self._half_closing:
-            self._loop.call_soon(self._close)
-
-    def _drop_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._left_behind = self._file.left
-            self._file = None
-
     # --- Producers: what writes to us -----------------------------------------------------
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -401,3 +368,7 @@ class NativeTransport(asyncio.Protocol):
 
     def stopProducing(self) -> None:
         self.loseConnection()
+
+
+Carry = Callable[[IProtocolFactory, int], NativeTransport]
+"""Makes what carries a connection, from its protocol's factory and the budget for writing."""

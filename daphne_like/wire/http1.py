@@ -19,6 +19,7 @@ from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
+from daphne_like.wire.http1_body import BodySide
 from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import PriorKnowledge, RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
@@ -30,13 +31,18 @@ _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP1Connection(Tunnel, Patience, Protocol):
-    """One client's connection, and the stream of the exchange that it carries at the time."""
+class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
+    """One client's connection, and the stream of the exchange that it carries at the time.
+
+    `switch` carries on a transport whose client begins with HTTP/2's preface, and is given what
+    has come behind it; without it such a client is refused.
+    """
 
     transport: Any
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, switch: Callable[[Any, bytes], None] | None = None) -> None:
         self._shared = shared
+        self._switch = switch
         self._deadline = Deadline(shared.clock, self._deadline_passed)
         self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
@@ -71,16 +77,16 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
 
     def _not_understood(self, fault: RemoteFault) -> None:
         """Refuse what is no request, unless the connection was never meant for HTTP/1."""
-        begin = self._shared.prior_knowledge
+        switch = self._switch
         first = self._left == self._shared.limits.connection_requests
-        if begin is None or not isinstance(fault, PriorKnowledge) or self._secure or not first:
+        if switch is None or not (isinstance(fault, PriorKnowledge) and first):
             self._refuse(fault)
             return
         self._phase = _DROPPED
         self._deadline.stop()
         self._patience.stop()
         self.transport.unregisterProducer()
-        begin(self.transport, fault.rest)
+        switch(self.transport, fault.rest)
         self._shared.closed(self)
 
     def _request_received(self, request: Request, framing: Framing) -> None:
@@ -113,83 +119,6 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
             self._exchange = exchange
             if length == 0:
                 exchange.body_ended()
-
-    # --- Bodies -------------------------------------------------------------------------
-
-    def _read_counted(self, data: bytes) -> bytes:
-        piece = data[: self._remaining]
-        self._remaining -= len(piece)
-        self._deliver(piece)
-        if self._remaining:
-            return b""
-        self._body_ended()
-        return data[len(piece) :]
-
-    def _read_chunked(self, data: bytes) -> bytes:
-        reader = self._reader
-        try:
-            eaten = reader.chunked(data)
-        except RemoteFault as fault:
-            self._body_broke(fault)
-            return b""
-        if reader.pieces:
-            self._deliver(reader.take_pieces())
-        if not reader.complete:
-            return b""
-        self._body_ended()
-        return data[eaten:]
-
-    def _deliver(self, data: bytes) -> None:
-        if not self._responding:
-            self._discard(len(data))
-            return
-        self._arrived += len(data)
-        limits = self._shared.limits
-        if 0 < limits.body_size < self._arrived:
-            self._body_broke(RemoteFault(413, "the body is too large"))
-            return
-        self._owed += len(data)
-        if self._owed > limits.read_budget:
-            self._pause_reading()
-        cast(Exchange, self._exchange).body_received(data)
-
-    def _discard(self, size: int) -> None:
-        """Throw away a body that nobody waits for, within bounds."""
-        self._discarded += size
-        if self._discarded > self._shared.limits.discard_size:
-            self._linger()
-
-    def _body_ended(self) -> None:
-        if self._phase is _DROPPED:
-            return
-        self._phase = _AHEAD
-        self._settled = not self._eof
-        self._continue_due = False
-        if self._responding:
-            cast(Exchange, self._exchange).body_ended()
-        else:
-            self._take_next()
-
-    def _body_broke(self, fault: RemoteFault) -> None:
-        """The body turned bad: the application learns, the client too if it can still."""
-        if not self._responding:
-            self._shared.refused(self.client, fault, left=self._eof)
-            self._linger()
-            return
-        # Whose body ended early has left; it may hear of a 400, or not.
-        refused = None if self._head_sent or self._eof else fault.status
-        self._release().disconnected(fault.reason, refused=refused)
-        if self._head_sent:
-            self._shared.refused(self.client, fault, left=self._eof)
-            self.abort()
-        else:
-            self._refuse(fault)
-
-    def consumed(self, size: int) -> None:
-        """The application has taken `size` bytes: read on when enough are paid back."""
-        self._owed -= size
-        if self._paused and not self._ahead and self._owed * 2 <= self._shared.limits.read_budget:
-            self._resume_reading()
 
     # --- Between requests ---------------------------------------------------------------
 
@@ -338,7 +267,8 @@ class HTTP1Connection(Tunnel, Patience, Protocol):
         self.client = address_of(transport.getPeer())
         server = address_of(transport.getHost())
         security = security_of(transport)
-        self._secure = security[0] == "https"
+        if security[0] == "https":
+            self._switch = None  # There it is for ALPN to say (RFC 9113, section 3.2).
         self._reader = RequestReader(self._shared.limits, self.client, server, *security)
         # Twisted's own transports send no files, and do not tell what is not sent yet: there,
         # only what has been taken whole counts.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol
@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Fields, Snapshot
+from daphne_like.exchange import Exchange, Fields, Request, Snapshot
+from daphne_like.headers import Framing
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
 from daphne_like.wire.http2_engine import (
@@ -35,13 +36,21 @@ from daphne_like.wire.http2_engine import (
     WindowUpdated,
 )
 from daphne_like.wire.http2_file import CAN_READ_FILES
-from daphne_like.wire.http2_request import HeadReader
+from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
-_AT_A_TIME = 64 * 1024
+_AT_A_TIME = 60 * 1024
 """Bytes that the engine is asked for at once: more would be new memory for each."""
+
+
+class _Promised(NamedTuple):
+    """A request that the client has not made."""
+
+    stream_id: int
+    headers: Head
+    end_stream: bool
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -59,12 +68,14 @@ class HTTP2Connection(Patience, Protocol):
         self._streams: dict[int, HTTP2Stream] = {}
         self._leaving: list[Exchange] = []
         self._heads = 0
+        self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
+        self._most_requests = limits.connection_requests
         self._served = 0
         self._newest = 0
         self._pushing = True
         self._mid_frame = False
         self.full = self.backlog = False
-        self._reading = self._flush_due = self._flushing = False
+        self._reading = self.flush_due = self._flushing = False
         self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
         self._control = Bucket(
             shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
@@ -73,40 +84,34 @@ class HTTP2Connection(Patience, Protocol):
 
     # --- Requests -------------------------------------------------------------------------
 
-    def _request_received(self, event: RequestReceived) -> None:
-        if self._over:
-            return
-        self._newest = event.stream_id
-        self._open(event.stream_id, event.headers, event.end_stream)
-
-    def _open(self, number: int, head: Any, ended: bool) -> None:
-        reader = self._reader
+    def _request_received(self, event: RequestReceived | _Promised) -> None:
+        number, ended, reader = event.stream_id, event.end_stream, self._reader
+        if number % 2:
+            self._newest = number
         try:
-            request = reader.request(head)
+            request = reader.request(event.headers)
         except RemoteFault as fault:
             self._refuse(number, fault, ended)
             return
-        framing = reader.framing
-        supports = _SUPPORTS[self._pushing, framing.trailers] if number % 2 else _PUSHED
+        supports = _SUPPORTS[self._pushing, reader.framing.trailers] if number % 2 else _PUSHED
         stream = HTTP2Stream(self, number, supports)
-        stream.size = reader.size
-        stream.authority = request.authority
-        if not self._has_room(stream):
+        heads = self._heads + reader.size
+        full = heads > self._most_heads or len(self._streams) >= self._most_streams
+        if (full or self._leaving) and not self._has_room(heads):
+            stream.reset(engine_room.REFUSED_STREAM)
             return
         self._streams[number] = stream
-        self._heads += stream.size
+        self._heads = heads
         self._served += 1
-        if self._served == self.limits.connection_requests:
+        stream.size = reader.size
+        stream.authority = request.authority
+        stream.ended = ended
+        if not ended or self.limits.http_timeout is not None:
+            self._expect_more(stream, request, reader.framing)
+        if not self._beating:
+            self._begin_pulse()
+        if self._served == self._most_requests:
             self._begin_goodbye()
-        if request.upgrade is not None:
-            stream.await_tunnel()
-        elif self.limits.http_timeout is not None:
-            stream.limit_time(self.limits.http_timeout)
-        if ended:
-            stream.ended = True
-        elif request.upgrade is None:
-            stream.expect(framing.length, framing.expect)
-        self._begin_pulse()
         exchange = self._shared.open(request, stream)
         # An application that starts at once may have answered already.
         if stream.live:
@@ -114,22 +119,29 @@ class HTTP2Connection(Patience, Protocol):
             if ended or request.upgrade is not None:
                 exchange.body_ended()
 
+    def _expect_more(self, stream: HTTP2Stream, request: Request, framing: Framing) -> None:
+        """The stream has a time, a body, or wants to be a tunnel."""
+        if request.upgrade is not None:
+            stream.await_tunnel()
+            return
+        if self.limits.http_timeout is not None:
+            stream.limit_time(self.limits.http_timeout)
+        if not stream.ended:
+            stream.expect(framing.length, framing.expect)
+
     def _refuse(self, number: int, fault: RemoteFault, ended: bool) -> None:
         """Answer in the application's place; what follows on the stream is thrown away."""
         stream = self._streams[number] = HTTP2Stream(self, number, _NOTHING)
         stream.ended = ended
         stream.refuse(fault)
 
-    def _has_room(self, stream: HTTP2Stream) -> bool:
+    def _has_room(self, heads: int) -> bool:
         """Whether the client may have one more stream; those whose application goes on count."""
-        if self._leaving:
-            self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
+        self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
         busy = len(self._streams) + len(self._leaving)
-        size = self._heads + stream.size
-        if busy < self.limits.http2_streams and size <= self.limits.http2_heads:
+        if busy < self._most_streams and heads <= self._most_heads:
             return True
         self.refused(RemoteFault(503, "too many streams of one connection"))
-        stream.reset(engine_room.REFUSED_STREAM)
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
@@ -142,7 +154,7 @@ class HTTP2Connection(Patience, Protocol):
             number = self.engine.send_push_promise(parent, head)
         except NGH2Error:
             return  # The client has gone.
-        self._open(number, head, True)
+        self._request_received(_Promised(number, head, True))
         self.written()
 
     # --- Events of streams ------------------------------------------------------------------
@@ -173,12 +185,13 @@ class HTTP2Connection(Patience, Protocol):
                 # The engine has reset it before it was a request.
                 self._newest = event.stream_id
                 self.refused(RemoteFault(400, "malformed head"))
-                self._count_reset()
+                self.count_reset()
             return
         self._heads -= stream.size
         if stream.live:
-            self._count_reset()
-        stream.closed("the client has reset the stream")
+            self.count_reset()
+        if stream.live or stream.owed:
+            stream.closed("the client has reset the stream")
         if not self._streams:
             self._all_closed()
 
@@ -205,14 +218,12 @@ class HTTP2Connection(Patience, Protocol):
         if not self._control.take():
             self._end_abuse("too many frames that carry nothing")
 
-    def _count_reset(self) -> None:
+    def count_reset(self) -> None:
         if not self._resets.take():
             self._end_abuse("too many streams reset")
 
     def _end_abuse(self, reason: str) -> None:
         """A client that costs more than it asks for: GOAWAY, and no stream survives it."""
-        if self._over:
-            return
         with suppress(NGH2Error):  # The engine may be about to end it by itself.
             self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
         self._lost_protocol(reason)
@@ -220,7 +231,7 @@ class HTTP2Connection(Patience, Protocol):
     def _connection_closed(self, event: ConnectionClosed) -> None:
         """The engine has ended the connection: in order, or because the rules were broken."""
         if event.error_code:
-            said = event.debug_data.decode("latin-1") or f"error {event.error_code}"
+            said = event.debug_data.decode("latin-1") or engine_room.named(event.error_code)
             self._lost_protocol(said)
         else:
             self._close()
@@ -248,7 +259,7 @@ class HTTP2Connection(Patience, Protocol):
 
     def written(self) -> None:
         """A stream has something to send: with what the others have, where there are others."""
-        if self._reading or self._flush_due:
+        if self._reading or self.flush_due:
             return
         if len(self._streams) < 2 and not self._flushing:
             self.flush()
@@ -256,17 +267,17 @@ class HTTP2Connection(Patience, Protocol):
             self._flush_later()
 
     def _flush_later(self) -> None:
-        if not self._flush_due:
-            self._flush_due = True
+        if not self.flush_due:
+            self.flush_due = True
             self._shared.clock.callLater(0, self._flush_soon)
 
     def _flush_soon(self) -> None:
-        if self._flush_due:
+        if self.flush_due:
             self.flush()
 
     def flush(self) -> None:
         """Write what the engine has, as far as the transport takes it now."""
-        self._flush_due = False
+        self.flush_due = False
         if self._over:
             return
         self._write_out()
@@ -315,6 +326,8 @@ class HTTP2Connection(Patience, Protocol):
             return
         was_reading, self._reading = self._reading, True
         for event in events:
+            if self._over:
+                break  # What had come already has lost its meaning.
             react = _REACTIONS.get(type(event))
             if react is not None:
                 react(self, event)

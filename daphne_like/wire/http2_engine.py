@@ -13,6 +13,7 @@ from ngh2 import (
     ConnectionClosed,
     DataReceived,
     DenialOfServiceError,
+    ErrorCode,
     Event,
     NGH2Error,
     PingAcknowledged,
@@ -48,6 +49,7 @@ __all__ = [
     "WindowUpdated",
     "last_words",
     "made_engine",
+    "named",
 ]
 
 NO_ERROR = 0x00
@@ -58,8 +60,8 @@ CANCEL = 0x08
 ENHANCE_YOUR_CALM = 0x0B
 
 _BEYOND = 2
-"""The engine gives up a connection that is so many times over a limit: until there, we answer a
-head that is too large, 431, and others go on; and say goodbye to who resets too much."""
+"""The engine gives up a connection whose head is so many times over its limit: until there, we
+answer its stream, 431, and others go on."""
 
 _LARGEST_WINDOW = 2**31 - 1
 
@@ -69,15 +71,16 @@ def made_engine(limits: Limits) -> Connection:
 
     A stream's window is what may wait for the application; that of the connection has room for
     twice as much as all streams, so that no stream waits for another's application: the engine
-    gives the client room only when half of it is used up.
+    gives the client room only when half of it is used up. What is too much of resets and of
+    oddities (frames of unknown types too: RFC 9113, section 5.5) is said above; the engine's own
+    limits are a second net.
     """
-    resets = _BEYOND * limits.http2_resets, limits.http2_reset_rate
     configuration = Configuration(
         auto_window_update=False,
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
-        stream_reset_rate_limit=resets,
-        glitch_rate_limit=resets,
+        stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
+        glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
     )
     engine = Connection(Role.SERVER, configuration)
@@ -100,6 +103,14 @@ def enables_push(event: SettingsReceived) -> bool | None:
     """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
     value = event.settings.get(Setting.ENABLE_PUSH)
     return None if value is None else value == 1
+
+
+def named(code: int) -> str:
+    """An error's code for a log line (RFC 9113, section 7)."""
+    try:
+        return ErrorCode(code).name
+    except ValueError:
+        return f"error {code}"
 
 
 def last_words(error: NGH2Error, last_stream: int) -> bytes:

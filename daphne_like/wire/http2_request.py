@@ -22,9 +22,39 @@ _FOR_EACH = 32
 """Bytes that a field counts beside its own (RFC 9113, section 6.5.2)."""
 
 _REMEMBER_BELOW = 4096
-"""Bytes: a client decides how much it says."""
+_SHORT = 256
+"""Bytes of what is remembered, of a head and of a target: a client decides how much it says."""
 
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+
+
+class _Targets(dict[bytes, tuple[bytes, bytes] | None]):
+    """Targets, with their paths and queries; some are asked for all the time.
+
+    A number of short ones are remembered, then forgotten; ``None`` for those that are not short,
+    or not good.
+    """
+
+    def __missing__(self, target: bytes) -> tuple[bytes, bytes] | None:
+        if len(target) > _SHORT:
+            return None
+        parts = _parts_of(target)
+        if parts is not None:
+            if len(self) >= 1024:
+                self.clear()
+            self[target] = parts
+        return parts
+
+
+TARGETS = _Targets()
+
+
+def _parts_of(target: bytes) -> tuple[bytes, bytes] | None:
+    """A target's path and query; it has no fragment (RFC 9110, section 7.1)."""
+    if b"#" in target:
+        return None
+    path, _, query = target.partition(b"?")
+    return path, query
 
 
 class _Said(NamedTuple):
@@ -53,7 +83,17 @@ class HeadReader:
     ``framing`` and ``size`` are those of the last one; its size is what it counts, decoded.
     """
 
-    __slots__ = ("_client", "_limits", "_said", "_scheme", "_server", "_tls", "framing", "size")
+    __slots__ = (
+        "_client",
+        "_limits",
+        "_most",
+        "_said",
+        "_scheme",
+        "_server",
+        "_tls",
+        "framing",
+        "size",
+    )
 
     def __init__(
         self,
@@ -68,6 +108,9 @@ class HeadReader:
         self._server = server
         self._scheme = scheme
         self._tls = tls
+        # What is remembered is within all limits, whatever short target it comes with.
+        roomy = limits.line_size >= _SHORT
+        self._most = min(_REMEMBER_BELOW, limits.head_size - 2 * _SHORT) if roomy else 0
         self._said = _NOTHING_SAID
         self.framing = _NOTHING_SAID.framing
         self.size = 0
@@ -78,10 +121,20 @@ class HeadReader:
         if len(head) == total and head[at + 1 :] == behind and head[1:at] == before:
             (first, method), (name, path) = head[0], head[at]
             known = _METHODS.get(method)
-            if known is not None and name == b":path" and first == b":method":
-                self.framing, self.size = framing, size + len(method) + len(path)
-                if self.size <= self._limits.head_size:
-                    return self._request(known, path, fields.copy(), host)
+            target = TARGETS[path]
+            if target and known and name == b":path" and first == b":method":
+                self.framing, self.size = framing, size + len(path) + len(method)
+                return Request(
+                    known,
+                    *target,
+                    fields.copy(),
+                    "2",
+                    self._scheme,
+                    host,
+                    self._client,
+                    self._server,
+                    self._tls,
+                )
         return self._judged(head)
 
     def _judged(self, head: Head) -> Request:
@@ -101,9 +154,10 @@ class HeadReader:
             return self._upgrading(pseudo.get(b":protocol"), path, fields, host)
         if pseudo[b":scheme"] not in (b"http", b"https"):
             raise RemoteFault(400, "unknown scheme")
-        at = list(pseudo).index(b":path")
-        if head[0][0] == b":method" and size < _REMEMBER_BELOW:
-            others = fields.copy(), host, framing, size - len(method) - len(path)
+        least = size - len(path) - len(method)
+        if head[0][0] == b":method" and least < self._most:
+            at = list(pseudo).index(b":path")
+            others = fields.copy(), host, framing, least
             self._said = _Said(len(head), at, head[1:at], head[at + 1 :], *others)
         return self._request(_METHODS.get(method) or method.decode("ascii"), path, fields, host)
 
@@ -130,13 +184,12 @@ class HeadReader:
     ) -> Request:
         if len(target) > self._limits.line_size:
             raise RemoteFault(414, "the target is too long")
-        if b"#" in target:
+        parts = TARGETS[target] or _parts_of(target)
+        if parts is None:
             raise RemoteFault(400, "malformed target")
-        path, _, query = target.partition(b"?")
         return Request(
             method,
-            path,
-            query,
+            *parts,
             fields,
             "2",
             self._scheme,

@@ -64,21 +64,27 @@ class ResponseSide:
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the whole response: its frames leave with those of other streams."""
-        fields = self._fields(head, len(body))
+        engine, number = self._engine, self._id
+        listed = head.listed
+        if listed is None or listed[0] is not self._connection.defaults.listed(head.own):
+            listed = self._listed(head)
+        fields = listed[1]
+        if head.length is None and not head.bodiless:
+            fields = [*fields, (b"content-length", b"%d" % len(body))]
         self._head_sent = True
         try:
             if body:
-                self._engine.send_response(self._id, fields)
-                self._engine.send_data(self._id, body, end_stream=True)
+                engine.send_response(number, fields)
+                engine.send_data(number, body, end_stream=True)
             else:
-                self._engine.send_response(self._id, fields, end_stream=True)
+                engine.send_response(number, fields, end_stream=True)
         except NGH2Error:
             pass
         self._response_over()
 
     def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
         """Send the head and what there is of the body."""
-        self._send_fields(self._fields(head, None))
+        self._send_fields(self._listed(head)[1])
         if body:
             self.send_body(body)
         else:
@@ -162,19 +168,15 @@ class ResponseSide:
             self._engine.reset_stream(self._id, code)
         self._connection.written()
 
-    def _fields(self, head: ResponseHead, size: int | None) -> Fields:
-        """The head's fields, with those of every response; kept with it while they are the same.
+    def _listed(self, head: ResponseHead) -> tuple[Fields, Fields]:
+        """The fields of every response, and with them those of `head`, which keeps them.
 
-        `size` is the whole body's, or ``None`` where more may come.
+        They are good for as long as the former are the same.
         """
         defaults = self._connection.defaults.listed(head.own)
-        listed = head.listed
-        if listed is None or listed[0] is not defaults:
-            fields = [(b":status", b"%d" % head.status), *_lowered(head.fields), *defaults]
-            listed = head.listed = defaults, fields
-        if size is None or head.length is not None or head.bodiless:
-            return listed[1]
-        return [*listed[1], (b"content-length", b"%d" % size)]
+        fields = [(b":status", b"%d" % head.status), *_lowered(head.fields), *defaults]
+        head.listed = defaults, fields
+        return head.listed
 
     # --- What waits -----------------------------------------------------------------------
 

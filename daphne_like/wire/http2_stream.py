@@ -26,7 +26,7 @@ class HTTP2Stream(ResponseSide):
     """One stream, from its request's head until it is closed both ways.
 
     ``live`` says that it belongs to an exchange; ``ended`` that the client has ended its side;
-    ``size`` is what its head counts.
+    ``size`` is what its head counts, ``owed`` what has come and was not taken yet.
     """
 
     __slots__ = (
@@ -37,9 +37,9 @@ class HTTP2Stream(ResponseSide):
         "_counted_from",
         "_discarded",
         "_linger_due",
-        "_owed",
         "authority",
         "ended",
+        "owed",
         "size",
     )
 
@@ -56,7 +56,7 @@ class HTTP2Stream(ResponseSide):
         self._head_sent = self._continue_due = self._stalled = self._tunnel = False
         self._ahead: list[bytes] | None = None
         self._file = None
-        self._owed = self._arrived = self._counted_from = self._discarded = self._queued = 0
+        self.owed = self._arrived = self._counted_from = self._discarded = self._queued = 0
         self._answer_due: float | None = None
         self._body_due: float | None = None
         self._linger_due: float | None = None
@@ -74,7 +74,7 @@ class HTTP2Stream(ResponseSide):
         if not self.live:
             self._discard(len(data))
             return
-        self._owed += len(data)
+        self.owed += len(data)
         if self._ahead is not None:
             self._ahead.append(data)
             return
@@ -97,7 +97,7 @@ class HTTP2Stream(ResponseSide):
 
     def consumed(self, size: int) -> None:
         """The application has taken `size` bytes: so much may come again."""
-        self._owed -= size
+        self.owed -= size
         self._credit(size)
 
     def _credit(self, size: int) -> None:
@@ -110,7 +110,7 @@ class HTTP2Stream(ResponseSide):
 
     def _pay(self) -> None:
         """Nobody takes what is left: its room belongs to the other streams."""
-        owed, self._owed = self._owed, 0
+        owed, self.owed = self.owed, 0
         if owed:
             self._credit(owed)
 
@@ -120,7 +120,7 @@ class HTTP2Stream(ResponseSide):
         if self._discarded <= self._connection.limits.discard_size:
             self._credit(size)
         else:
-            self._owed += size
+            self.owed += size
             self._linger_due = self._connection.in_time(0)
 
     def _turn_away(self) -> None:
@@ -141,6 +141,7 @@ class HTTP2Stream(ResponseSide):
             self.reset(CANCEL)
         else:
             self.refuse(fault)
+        self._connection.count_reset()
 
     def refuse(self, fault: RemoteFault) -> None:
         """Answer by ourselves."""
@@ -180,12 +181,14 @@ class HTTP2Stream(ResponseSide):
         self.exchange = None
         self.live = self._stalled = False
         self._answer_due = self._body_due = None
+        connection = self._connection
         if not self.ended:
-            self._linger_due = self._connection.in_time(self._connection.limits.linger)
+            self._linger_due = connection.in_time(connection.limits.linger)
             self._discarded = 0
-        if self._owed:
+        if self.owed:
             self._pay()
-        self._connection.written()
+        if not connection.flush_due:
+            connection.written()
 
     def closed(self, reason: str) -> None:
         """The stream is closed, by whoever: an exchange that is still there has lost its client."""
@@ -247,7 +250,7 @@ class HTTP2Stream(ResponseSide):
         came = self._arrived - self._counted_from
         enough = came > 0 and came >= limits.body_rate * limits.body_timeout
         # What the server has no room for, or has not asked for, cannot come.
-        if enough or self._owed * 2 >= limits.read_budget or self._continue_due:
+        if enough or self.owed * 2 >= limits.read_budget or self._continue_due:
             self._expect_body()
         else:
             self.broke(RemoteFault(408, "the body came too slowly"))

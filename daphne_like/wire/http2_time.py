@@ -105,7 +105,7 @@ class Patience:
 
     def _begin_pulse(self) -> None:
         """From now on the client has a reason to be there."""
-        if not self._beating and self.limits.http2_ping_interval:
+        if self.limits.http2_ping_interval:
             self._beat(self.limits.http2_ping_interval)
 
     def _beat(self, seconds: float) -> None:
@@ -126,9 +126,9 @@ class Patience:
         elif silent < interval:
             self._beat(interval - silent)
         else:
-            self._pinged = True
             self._ping(_ARE_YOU_THERE)
-            self._beat(self.limits.http2_ping_timeout)
+            self._pinged = self.limits.http2_ping_timeout > 0
+            self._beat(self.limits.http2_ping_timeout or interval)
 
     def _ping(self, what: bytes) -> None:
         with suppress(NGH2Error):

@@ -43,18 +43,23 @@ class Negotiation:
     def __init__(self, shared: Shared, *, http2: bool = True, in_the_clear: bool = True) -> None:
         self._shared = shared
         self._http2 = http2_connections() if http2 else None
-        if self._http2 is not None and in_the_clear:
-            shared.prior_knowledge = self._begin_with_preface
+        can_switch = self._http2 is not None and in_the_clear
+        self._switch = self._begin_with_preface if can_switch else None
 
     @property
-    def protocols(self) -> list[bytes]:
-        return [HTTP_1_1] if self._http2 is None else [H2, HTTP_1_1]
+    def has_http2(self) -> bool:
+        """Whether HTTP/2 can be spoken."""
+        return self._http2 is not None
+
+    @property
+    def protocols(self) -> tuple[bytes, ...]:
+        return (H2, HTTP_1_1) if self.has_http2 else (HTTP_1_1,)
 
     def connection(self, negotiated: bytes | None = None) -> HTTP1Connection | HTTP2Connection:
         """The protocol of one connection, by what TLS has agreed on."""
         if negotiated == H2 and self._http2 is not None:
             return self._http2(self._shared)
-        return HTTP1Connection(self._shared)
+        return HTTP1Connection(self._shared, self._switch)
 
     def _begin_with_preface(self, transport: Any, rest: bytes) -> None:
         connection = self.connection(H2)

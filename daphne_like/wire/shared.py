@@ -81,22 +81,24 @@ class DefaultFields:
         """The same as lines of HTTP/1.1, each with its CRLF."""
         if own:
             return _lines(self.fields(own))
-        self._keep_up()
+        now = self._now()
+        if not self._second <= now < self._second + 1:
+            self._keep_up(now)
         return self._lines
 
     def listed(self, own: frozenset[bytes] = frozenset()) -> list[Field]:
         """The same, for wires that number their fields: one list until its content changes."""
         if own:
             return self.fields(own)
-        self._keep_up()
-        return self._listed
-
-    def _keep_up(self) -> None:
         now = self._now()
         if not self._second <= now < self._second + 1:
-            self._second = now // 1
-            self._listed = self.fields()
-            self._lines = _lines(self._listed)
+            self._keep_up(now)
+        return self._listed
+
+    def _keep_up(self, now: float) -> None:
+        self._second = now // 1
+        self._listed = self.fields()
+        self._lines = _lines(self._listed)
 
 
 def _lines(fields: Iterable[Field]) -> bytes:
@@ -109,8 +111,7 @@ class Shared:
     ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
     may be, and with ``False`` when a twentieth of them, one at least, has left. ``refusals``
-    counts the requests that were refused, by status and reason. ``prior_knowledge`` carries on a
-    transport whose client begins with HTTP/2's preface; ``None`` where it may not.
+    counts the requests that were refused, by status and reason.
     """
 
     def __init__(
@@ -132,7 +133,6 @@ class Shared:
         self._refused = self.flood(_tell_refused, ONE_BY_ONE)
         self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
-        self.prior_knowledge: Callable[[Any, bytes], None] | None = None
         self._roomy = min(limits.connections - 1, int(limits.connections * _ROOMY))
         self._full = False
         self._emptied: Callable[[], None] | None = None
@@ -203,6 +203,17 @@ class Shared:
     def _tell_rest(self) -> None:
         for flood in self._floods:
             flood.end()
+
+
+class Beside(Shared):
+    """Another way in to the same server: all that it shares is the other's, but for ``open``."""
+
+    __slots__ = ("open",)
+
+    def __init__(self, shared: Shared, open: Open) -> None:
+        # What is counted or set on one side is so on the other: connections, drain, crowding.
+        self.__dict__ = shared.__dict__
+        self.open = open
 
 
 def _tell_refused(untold: int) -> None:

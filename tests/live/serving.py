@@ -34,7 +34,7 @@ NOISE = re.compile(
     r"Traceback|Task was destroyed|never awaited|never retrieved|Unhandled|Exception ignored"
     r"|Exception in callback|Logging error|Warning:|Fatal|Segmentation"
 )
-_LISTENING = re.compile(r"Listening on (?:http://(\S+):(\d+)|unix:(\S+))")
+_LISTENING = re.compile(r"Listening on (?:https?://(\S+):(\d+)|unix:(\S+))")
 
 
 class Output:

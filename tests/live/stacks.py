@@ -1,7 +1,7 @@
 """Twisted's own transports and ours, side by side: listen, connect a plain socket, look.
 
 `on_every_stack` runs a case on both, on both event loops, over TCP, IPv6 and Unix sockets; and
-on ours behind a preamble of the PROXY protocol, which must make no difference.
+on ours behind a preamble of the PROXY protocol, and over TLS, which must make no difference.
 A reactor is made for each case and never installed; the peer's sockets are driven by the same
 loop, so that everything happens in one thread.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,13 @@ from daphne_like.assembly import LoopClock
 from daphne_like.limits import Limits
 from daphne_like.process import new_loop
 from daphne_like.transport import endpoints
+from daphne_like.transport.certificates import Certificates, Source
+from daphne_like.transport.contexts import Pair, Policy
+from daphne_like.transport.handshakes import Handshakes
 from daphne_like.transport.proxied import Preambles
+from daphne_like.transport.tls import Secured
+from tests.live.peers import NARROW, Peer, TLSPeer
+from tests.support.certificates import localhost
 
 PATIENCE = 10.0
 BUDGET = 64 * 1024
@@ -36,9 +41,6 @@ BUDGET = 64 * 1024
 
 LARGE = 1024 * 1024
 """More than the kernel's buffers of a narrow connection hold: what is written has to wait."""
-
-NARROW = 32 * 1024
-"""The kernel's buffers of a narrow connection, in bytes."""
 
 
 class Recorder(Protocol):
@@ -109,65 +111,8 @@ class Listener(Factory):
         self.events.append("stopped")
 
 
-class Peer:
-    """The other end: a plain socket."""
-
-    def __init__(self, family: int, *, narrow: bool) -> None:
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        self.socket.setblocking(False)
-        if narrow:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW)
-
-    async def send(self, data: bytes) -> None:
-        await asyncio.get_running_loop().sock_sendall(self.socket, data)
-
-    async def receive(self, size: int = 65536) -> bytes:
-        """What comes next; nothing is the end."""
-        return await asyncio.get_running_loop().sock_recv(self.socket, size)
-
-    async def receive_exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            piece = await self.receive(size - len(data))
-            assert piece, f"the connection ended after {len(data)} of {size} bytes"
-            data += piece
-        return data
-
-    async def receive_all(self) -> bytes:
-        """Everything up to the end; raises where that is a reset."""
-        pieces = []
-        while piece := await self.receive():
-            pieces.append(piece)
-        return b"".join(pieces)
-
-    def preamble(self) -> bytes:
-        """What a proxy would say that connects for this very socket."""
-        kind = {socket.AF_INET: "TCP4", socket.AF_INET6: "TCP6"}.get(self.socket.family)
-        if kind is None:
-            return b"PROXY UNKNOWN\r\n"
-        source, port = self.socket.getsockname()[:2]
-        destination, at = self.socket.getpeername()[:2]
-        return f"PROXY {kind} {source} {destination} {port} {at}\r\n".encode()
-
-    def no_delay(self) -> None:
-        """Send every segment by itself."""
-        if self.socket.family != socket.AF_UNIX:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def half_close(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def reset(self) -> None:
-        """Close so that the other end sees a broken connection."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
-
 class Roll:
-    """The connections that wait for their preamble."""
+    """The connections that wait for their preamble, or shake hands."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.clock = LoopClock(loop)
@@ -200,10 +145,13 @@ class Stack:
         self.loop = reactor._asyncioEventloop
         self.factory = Listener()
         self.roll = Roll(self.loop)
+        self.handshakes = Handshakes(self.roll, b"in plain")
         self.errors: list[BaseException] = []
         self.ports: list[Any] = []
         self.introduces = True
         """Whether a peer sends the preamble by itself, if there is to be one."""
+        self.shakes = True
+        """Whether it shakes hands by itself, where it has to."""
         self._directory = directory
         self._peers: list[Peer] = []
         self._protocols: list[Any] = []
@@ -216,11 +164,18 @@ class Stack:
         """One more port for the factory."""
         path = str(self._directory / f"{len(self.ports)}.sock")
         made = _ENDPOINTS[self.kind == "twisted", self.family]
-        asked = Preambles(self.roll) if self.kind == "proxied" else None
-        listening: Deferred[Any] = made(self.reactor, path, asked).listen(self.factory)
+        listening: Deferred[Any] = made(self.reactor, path, self._around()).listen(self.factory)
         port = await listening.asFuture(self.loop)
         self.ports.append(port)
         return port
+
+    def _around(self) -> dict[str, Any]:
+        preambles = Preambles(self.roll) if "proxied" in self.kind else None
+        if "tls" not in self.kind:
+            return {"preambles": preambles}
+        pem = Path(localhost().write_in_one(self._directory))
+        certificates = Certificates(Source(Pair(pem, pem)), Policy())
+        return {"preambles": preambles, "secured": Secured(self.handshakes, certificates)}
 
     def address(self, port: Any) -> Any:
         host = port.getHost()
@@ -231,14 +186,18 @@ class Stack:
 
         `narrow` gives both ends small buffers, so that the peer is soon too slow.
         """
-        protocol = protocol or Recorder()
-        self._protocols.append(protocol)
-        peer = await self.dial(lambda: protocol, narrow=narrow)
+        protocol, peer = await self.approach(protocol, narrow=narrow)
         await protocol.until(lambda: protocol.events)
         if narrow:
             handle = protocol.transport.getHandle()
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW)
         return protocol, peer
+
+    async def approach(self, protocol: Any = None, *, narrow: bool = False) -> tuple[Any, Peer]:
+        """The same, when there may be no transport yet."""
+        protocol = protocol or Recorder()
+        self._protocols.append(protocol)
+        return protocol, await self.dial(lambda: protocol, narrow=narrow)
 
     async def dial(self, build: Callable[[], Protocol | None], *, narrow: bool = False) -> Peer:
         """A connection for which the factory calls `build`."""
@@ -248,11 +207,13 @@ class Stack:
         return await self.dial_to(self.address(self.ports[0]), narrow=narrow)
 
     async def dial_to(self, address: Any, *, narrow: bool = False) -> Peer:
-        peer = Peer(self.family, narrow=narrow)
+        peer = (TLSPeer if "tls" in self.kind else Peer)(self.family, narrow=narrow)
         self._peers.append(peer)
         await self.loop.sock_connect(peer.socket, address)
-        if self.kind == "proxied" and self.introduces:
+        if "proxied" in self.kind and self.introduces:
             await peer.send(peer.preamble())
+        if isinstance(peer, TLSPeer) and self.shakes:
+            await peer.shake()
         return peer
 
     async def quiet(self) -> None:
@@ -280,8 +241,11 @@ class Stack:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped.asFuture(self.loop)
+        for connection in list(self.roll.waiting):
+            connection.drain()
+        await self.roll.until(0)
         for protocol in self._protocols:
-            if protocol.transport.connected:
+            if protocol.transport is not None and protocol.transport.connected:
                 protocol.transport.abortConnection()
                 await protocol.until_lost()
         for peer in self._peers:
@@ -293,19 +257,13 @@ class Stack:
 
 
 _LIMITS = Limits(write_budget=BUDGET)
-_ENDPOINTS: dict[tuple[bool, int], Callable[[Any, str, Preambles | None], Any]] = {
+_ENDPOINTS: dict[tuple[bool, int], Callable[[Any, str, dict[str, Any]], Any]] = {
     (True, socket.AF_INET): lambda r, _, __: TCP4ServerEndpoint(r, 0, interface="127.0.0.1"),
     (True, socket.AF_INET6): lambda r, _, __: TCP6ServerEndpoint(r, 0, interface="::1"),
     (True, socket.AF_UNIX): lambda r, path, _: UNIXServerEndpoint(r, path),
-    (False, socket.AF_INET): lambda r, _, asked: endpoints.tcp(
-        r, "127.0.0.1", 0, _LIMITS, preambles=asked
-    ),
-    (False, socket.AF_INET6): lambda r, _, asked: endpoints.tcp(
-        r, "::1", 0, _LIMITS, preambles=asked
-    ),
-    (False, socket.AF_UNIX): lambda r, path, asked: endpoints.unix(
-        r, path, _LIMITS, preambles=asked
-    ),
+    (False, socket.AF_INET): lambda r, _, asked: endpoints.tcp(r, "127.0.0.1", 0, _LIMITS, **asked),
+    (False, socket.AF_INET6): lambda r, _, asked: endpoints.tcp(r, "::1", 0, _LIMITS, **asked),
+    (False, socket.AF_UNIX): lambda r, path, asked: endpoints.unix(r, path, _LIMITS, **asked),
 }
 """By whether Twisted's own are asked for, and by family."""
 
@@ -355,12 +313,28 @@ def _test_of(case: Case, kinds: list[str]) -> Any:
 
 def on_every_stack(case: Case) -> Any:
     """Make a test of `case` for each stack, loop and family of sockets."""
-    return _test_of(case, ["twisted", "native", "proxied"])
+    return _test_of(case, ["twisted", "native", "proxied", "tls"])
 
 
 def on_our_stack(case: Case) -> Any:
     """The same where Twisted's stack does not keep what its interfaces promise."""
+    return _test_of(case, ["native", "proxied", "tls", "proxied tls"])
+
+
+def on_our_plain_stack(case: Case) -> Any:
+    """The same where bytes go as they are."""
     return _test_of(case, ["native", "proxied"])
+
+
+def on_our_tls_stack(case: Case) -> Any:
+    """The same where the peers' handshakes are what the case is about."""
+
+    async def whole(stack: Stack) -> None:
+        stack.shakes = False
+        await case(stack)
+
+    whole.__name__, whole.__doc__ = case.__name__, case.__doc__
+    return _test_of(whole, ["tls"])
 
 
 def on_our_proxied_stack(case: Case) -> Any:

@@ -19,6 +19,7 @@ from tests.live.stacks import (
     Recorder,
     Stack,
     on_every_stack,
+    on_our_plain_stack,
     on_our_stack,
 )
 
@@ -312,7 +313,7 @@ def descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-@on_our_stack
+@on_our_plain_stack
 async def test_a_file_goes_between_what_is_written_before_and_after_it(stack: Stack) -> None:
     protocol, peer = await stack.connect(narrow=True)
     before, after = b"<" * LARGE, b">" * LARGE
@@ -332,7 +333,7 @@ async def test_a_file_goes_between_what_is_written_before_and_after_it(stack: St
     await protocol.until_lost()
 
 
-@on_our_stack
+@on_our_plain_stack
 async def test_lose_connection_waits_for_a_file(stack: Stack) -> None:
     protocol, peer = await stack.connect(narrow=True)
     with file_of(LARGE) as file:
@@ -342,7 +343,7 @@ async def test_lose_connection_waits_for_a_file(stack: Stack) -> None:
     await protocol.until_lost()
 
 
-@on_our_stack
+@on_our_plain_stack
 async def test_a_file_that_becomes_shorter_breaks_the_connection_off(stack: Stack) -> None:
     protocol, peer = await stack.connect(narrow=True)
     with file_of(LARGE) as file:
@@ -354,7 +355,7 @@ async def test_a_file_that_becomes_shorter_breaks_the_connection_off(stack: Stac
     assert await protocol.until_lost() is error.ConnectionAborted
 
 
-@on_our_stack
+@on_our_plain_stack
 async def test_a_peer_that_leaves_in_the_middle_of_a_file_leaves_nothing_behind(
     stack: Stack,
 ) -> None:

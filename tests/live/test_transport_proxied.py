@@ -12,7 +12,8 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, UNIXAddress
 
-from tests.live.stacks import HalfCloser, Peer, Recorder, Stack, on_our_proxied_stack
+from tests.live.peers import Peer
+from tests.live.stacks import HalfCloser, Recorder, Stack, on_our_proxied_stack
 
 VERSION_1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 11 80\r\n"
 VERSION_2 = (

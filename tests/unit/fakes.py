@@ -17,6 +17,7 @@ from daphne_like.assembly import LoopClock
 from daphne_like.errors import DaphneLikeError
 from daphne_like.limits import Limits
 from daphne_like.options import configure
+from daphne_like.places import is_secure
 from daphne_like.server import ASGIService
 from daphne_like.testing import MemoryWire
 from tests.unit.asgi.fakes import run, turn
@@ -28,8 +29,9 @@ class Port:
     open = True
     paused = False
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, secure: bool = False) -> None:
         self.number = number
+        self.secure = secure
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", self.number)
@@ -53,6 +55,7 @@ class House:
         self.asked: list[tuple[Any, ...]] = []
         self.preambles: list[tuple[Any, ...]] = []
         self.options: list[str | None] = []
+        self.secured: list[Any] = []
         self.ports: list[Port] = []
         self.factories: list[Any] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
@@ -72,14 +75,18 @@ class House:
         reactor: Any,
         *given: Any,
         preambles: Any = None,
+        secured: Any = None,
         option: str | None = None,
         **named: Any,
     ) -> House:
         [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
         self.asked.append((kind, *given[:limits], *named.items()))
-        self.preambles.append((*given[limits + 1 :], *([preambles] if preambles else [])))
+        self.preambles.append(
+            (*given[limits + 1 : limits + 3], *([preambles] if preambles else []))
+        )
         self.options.append(option)
+        self.secured.append(secured)
         return self
 
     tcp = partialmethod(_endpoint, "tcp")
@@ -89,7 +96,8 @@ class House:
 
     def listen(self, factory: Any) -> Deferred[Any]:
         self.factories.append(factory)
-        self.ports.append(Port(len(self.ports)))
+        number = len(self.ports)
+        self.ports.append(Port(number, secure=is_secure(str(self.asked[number][1]))))
         return self.listening(self.ports[-1])
 
     @property

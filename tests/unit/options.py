@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from daphne_like.config import LEVELS
 from daphne_like.errors import ConfigError
 from daphne_like.options import APPLICATION, OPTIONS, SWITCH, Option
+from daphne_like.values import LEVELS
 
 ALL = (APPLICATION, *OPTIONS)
 BY_NAME = {option.name: option for option in ALL}

@@ -52,4 +52,5 @@ def test_nothing_that_follows_reaches_anybody(told):
     stream = FakeStream()
     exchange = answer(request(), stream, 200, b"tea\n")
     assert told(exchange) is None
+    assert exchange.finished
     assert stream.body == b"tea\n"

@@ -18,8 +18,10 @@ from daphne_like.assembly import (
     asgi,
     default_fields,
     describe,
+    https_port,
     listening_on,
     opened_by,
+    redirecting_on,
     rehearse,
 )
 from daphne_like.config import Config
@@ -28,6 +30,7 @@ from daphne_like.testing import FakeStream, MemoryWire, RecordingOpen
 from tests.unit.asgi.fakes import body, request, run, sending, start
 from tests.unit.fakes import GET, House, serving
 
+ENCRYPTION: Any = SimpleNamespace(secured="secure", of_options=lambda: "secured")
 OTHER = IPv4Address("TCP", "192.0.2.9", 1)
 
 
@@ -133,6 +136,12 @@ def test_a_rehearsal_makes_what_a_start_makes_and_starts_nothing(house, options,
     assert at.ports == []
 
 
+def test_a_rehearsal_makes_what_redirects_too(house):
+    at = house(port=1, insecure_bind=(("127.0.0.1", 80),), https_port=443)
+    run(rehearse(at.config, at))
+    assert at.asked == [("tcp", "127.0.0.1", 1), ("tcp", "127.0.0.1", 80)]
+
+
 @pytest.mark.parametrize(
     ("options", "coloured"),
     [
@@ -232,7 +241,8 @@ def test_the_default_fields_are_there_once_and_the_operators_own_instead_of_ours
 
 def test_what_asks_for_another_way_needs_no_address(house):
     at = house(unix_socket="/x")
-    assert [text for text, _ in listening_on(at.config, at, "all", None)] == ["/x"]
+    named = listening_on(at.config, at, "all", None, ENCRYPTION)
+    assert [text for text, _ in named] == ["/x"]
 
 
 def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
@@ -245,14 +255,53 @@ def test_the_admin_listener_has_an_address_or_a_unix_socket_for_us_alone(house):
 
 def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(house):
     at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
-    named = [text for text, _ in listening_on(at.config, at, "all", "some")]
+    named = [text for text, _ in listening_on(at.config, at, "all", "some", ENCRYPTION)]
     assert named == ["a:1", "b:2", "127.0.0.1:0", "/x", "descriptor 3"]
     own = [("tcp", "127.0.0.1", 0), ("unix", "/x"), ("inherited", 3)]
     assert at.asked == [("string", "a:1"), ("string", "b:2"), *own]
     assert at.preambles == [("all", "some")] * 2 + [("some",)] * 3
+    assert at.secured == [None] * 2 + ["secured"] * 3
     assert describe(IPv4Address("TCP", "127.0.0.1", 80)) == "http://127.0.0.1:80"
     assert describe(IPv6Address("TCP", "::1", 80)) == "http://[::1]:80"
     assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"
+    assert describe(IPv6Address("TCP", "::1", 80), secure=True) == "https://[::1]:80"
+    assert describe(UNIXAddress(b"/a"), secure=True) == "unix:/a (https)"
+
+
+def test_what_redirects_is_listened_on_apart(house):
+    at = house(insecure_bind=(("[::1]", 80), ("/x", None)), https_port=443)
+    assert [text for text, _ in redirecting_on(at.config, at, "some")] == ["[::1]:80", "/x"]
+    assert at.asked == [("tcp", "[::1]", 80), ("unix", "/x")]
+    assert at.preambles == [("some",)] * 2
+    assert at.options == ["--insecure-bind"] * 2
+    assert redirecting_on(house().config, at, None) == []
+
+
+V4, UNIX = IPv4Address("TCP", "127.0.0.1", 8443), UNIXAddress(b"/x")
+
+
+def port(host, secure=True):
+    """A port that is listened on."""
+    return SimpleNamespace(getHost=lambda: host, secure=secure)
+
+
+PLAIN = port(IPv4Address("TCP", "127.0.0.1", 80), secure=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "listening", "found"),
+    [
+        ({}, [PLAIN, port(V4)], 8443),
+        ({"https_port": 443}, [port(V4)], 443),
+        ({}, [port(UNIX), port(V4)], 8443),
+        ({}, [port(UNIX)], None),
+        ({}, [PLAIN, SimpleNamespace(getHost=lambda: V4)], None),
+    ],
+)
+def test_the_port_of_https_is_the_first_that_speaks_tls_or_what_the_operator_says(
+    given, listening, found
+):
+    assert https_port(Config(**given), listening) == found
 
 
 def test_a_process_that_has_served_enough_is_told_so(house):

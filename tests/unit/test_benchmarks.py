@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +12,22 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import tables, usage, wrk
-from benchmarks.__main__ import _command, _parser, into_readme, write
+from benchmarks.__main__ import (
+    _DOCS,
+    _command,
+    _docs,
+    _options,
+    _parser,
+    into_readme,
+    main,
+    read,
+    write,
+)
 from benchmarks.apps.contract import DOWNLOAD, GREETING, bearer_token, user_of_token
 from benchmarks.model import Answer, Echo, Failed, Figure, Measure, Scenario, Server
 from benchmarks.plot import plot
 from benchmarks.processes import allow_descriptors, last_words
-from benchmarks.record import best_peer, ranked, ratio, spread
+from benchmarks.record import best_peer, ranked, ratio, spread, updated
 from benchmarks.results import Results, medians
 from benchmarks.rounds import measure, turns
 from benchmarks.scenarios import SCENARIOS
@@ -26,7 +37,11 @@ from benchmarks.survey import processor_in_cpuinfo
 OURS = Server("ours", "ours", "ours {port} {app}", ("ours",), ours=True)
 QUICK = Server("quick", "peers", "quick {port} {app}", ("quick",))
 SLOW = Server(
-    "slow", "peers", "slow {port} {extra} {app}", ("slow",), http="--no-ws", websocket="--ws wide"
+    "slow",
+    "peers",
+    "slow {port} {extra} {app}",
+    ("slow",),
+    {"http": "--no-ws", "websocket": "--ws wide", "h2c": "--no-ws"},
 )
 
 
@@ -45,8 +60,7 @@ def record(*, failed=False):
     servers = {
         server.name: {
             "ours": server.ours,
-            "command": server.command_line(websocket=False),
-            "websocket": server.command_line(websocket=True),
+            "commands": {wire: server.command_line(wire) for wire in server.extra},
             "versions": {server.name: "1.0"},
         }
         for server in (OURS, QUICK, SLOW)
@@ -153,6 +167,10 @@ class TestRounds:
         assert list(kept["medians"]) == ["quick"]
         assert len(lines) == 4
 
+    def test_who_does_not_speak_its_wire_has_no_turn_in_a_scenario(self):
+        order = [server.name for _, server in turns((OURS, SLOW), [scenario(wire="h2c")], 2)]
+        assert order == ["slow", "slow"]
+
 
 class TestFigures:
     def test_median_of_each_figure(self):
@@ -169,6 +187,13 @@ class TestFigures:
     def test_ratio_needs_a_peer(self):
         assert ratio(11, 22) == 0.5
         assert ratio(11, None) is None
+
+    def test_a_new_run_replaces_its_scenarios_and_no_other(self):
+        old, new = record(), record(failed=True)
+        old["scenarios"]["rare"] = Results().of(scenario(name="rare"))
+        first, second = updated([old], new)
+        assert (list(first["scenarios"]), second) == (["rare"], new)
+        assert updated([first, second], old) == [old]
 
     def test_a_failure_drops_earlier_samples(self):
         one = record(failed=True)["scenarios"]["small"]
@@ -187,7 +212,7 @@ class TestOutput:
         assert rows[4] == ["slow 1.0", "210.0", "200.0 to 1,100.0", "4,762", "9.55"]
 
     def test_the_summary_has_one_line_for_each_scenario_with_the_best_in_bold(self):
-        lines = tables.summary(record(failed=True)).splitlines()
+        lines = tables.summary([record(failed=True)]).splitlines()
         cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
         assert cells[1:] == ["**11.0**", "22.0", "failed"]
         assert len(lines) == 3
@@ -195,11 +220,24 @@ class TestOutput:
     def test_the_summary_leaves_out_what_is_not_to_sum_up(self):
         whole = record()
         whole["scenarios"]["rare"] = Results().of(scenario(name="rare", summarised=False))
-        assert "The <rare> one" in tables.page(whole)
-        assert "The <rare> one" not in tables.summary(whole)
+        assert "The <rare> one" in tables.page([whole])
+        assert "The <rare> one" not in tables.summary([whole])
+
+    def test_the_summary_has_nothing_where_a_server_was_not_measured(self):
+        part = record()
+        del part["scenarios"]["small"]["medians"]["slow"]
+        row = tables.summary([part]).splitlines()[2]
+        assert [cell.strip() for cell in row.strip("|").split("|")][1:] == ["**11.0**", "22.0", ""]
+
+    def test_runs_follow_each_other_on_the_page_and_in_the_summary(self):
+        later = record() | {"date": "2001-02-04"}
+        later["scenarios"] = {"rare": Results().of(scenario(name="rare"))}
+        text = tables.page([record(), later])
+        assert text.index("Measured on 2001-02-03") < text.index("Measured on 2001-02-04")
+        assert len(tables.summary([record(), later]).splitlines()) == 4
 
     def test_the_page_shows_a_second_command_where_there_is_one(self):
-        rows = [line for line in tables.page(record()).splitlines() if "{port}" in line]
+        rows = [line for line in tables.page([record()]).splitlines() if "{port}" in line]
         shown = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
         assert shown == [
             ["ours", "ours 1.0", "`ours {port} {app}`"],
@@ -212,16 +250,16 @@ class TestOutput:
         readme = tmp_path / "README.md"
         readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
         for _ in range(2):
-            into_readme(record(), readme)
-        shown = tables.summary(record())
+            into_readme([record()], readme)
+        shown = tables.summary([record()])
         marks = f"<!-- benchmarks -->\n\n{shown}\n\n<!-- /benchmarks -->"
         assert readme.read_text() == f"before\n{marks}\nafter\n"
 
     def test_a_failure_is_told_with_its_reason(self):
-        assert "slow 1.0 failed: errors under load: 3 read." in tables.page(record(failed=True))
+        assert "slow 1.0 failed: errors under load: 3 read." in tables.page([record(failed=True)])
 
     def test_plot_is_xml_with_ours_marked_and_bars_to_scale(self):
-        root = ElementTree.fromstring(plot(record()))
+        root = ElementTree.fromstring(plot([record()]))
         svg = "{http://www.w3.org/2000/svg}"
         bars = [bar for bar in root.iter(f"{svg}rect") if bar.get("class") != "page"]
         lengths = [float(bar.get("width")) for bar in bars]
@@ -232,7 +270,7 @@ class TestOutput:
     def test_no_bar_is_much_longer_than_the_shortest_and_a_cut_shows(self):
         whole = record()
         whole["scenarios"]["small"]["medians"]["slow"]["cpu"] = 11 * 1000
-        root = ElementTree.fromstring(plot(whole))
+        root = ElementTree.fromstring(plot([whole]))
         svg = "{http://www.w3.org/2000/svg}"
         bars = [bar for bar in root.iter(f"{svg}rect") if bar.get("class") != "page"]
         lengths = [float(bar.get("width")) for bar in bars]
@@ -242,12 +280,12 @@ class TestOutput:
         assert len(cuts) == 1
 
     def test_a_failed_server_has_a_word_instead_of_a_bar(self):
-        root = ElementTree.fromstring(plot(record(failed=True)))
+        root = ElementTree.fromstring(plot([record(failed=True)]))
         assert "failed" in [element.text for element in root.iter()]
 
     def test_files(self, tmp_path):
-        write(record(), tmp_path)
-        assert json.loads((tmp_path / "benchmarks.json").read_text()) == record()
+        write([record()], tmp_path)
+        assert read(tmp_path) == [record()]
         assert (tmp_path / "reference/benchmarks.md").read_text().startswith("# Benchmarks\n")
         assert (tmp_path / "reference/benchmarks.svg").read_text().startswith("<svg ")
 
@@ -256,6 +294,22 @@ class TestOutput:
         assert _command(_parser().parse_args(given)) == (
             "python -m benchmarks --rounds 3 --seconds 4 --servers granian"
         )
+
+    @pytest.mark.parametrize("given", [["--quick"], ["--servers", "granian"]])
+    def test_an_update_is_of_whole_scenarios(self, given, capsys):
+        with pytest.raises(SystemExit):
+            _options(["--update", *given])
+        assert "all servers" in capsys.readouterr().err
+
+    def test_a_part_is_written_when_it_is_an_update(self):
+        part = ["--scenarios", "h2c-small"]
+        assert _docs(_options(part)) is None
+        assert _docs(_options([*part, "--update"])) == _docs(_options([])) == _DOCS
+
+    def test_what_lacks_is_told_by_the_packages_that_have_it(self, monkeypatch, capsys):
+        monkeypatch.setattr(shutil, "which", lambda tool: None if tool == "h2load" else tool)
+        assert main([]) == 2
+        assert "apt install nghttp2-client\n" in capsys.readouterr().err
 
     def test_last_words_hold_no_folders(self):
         assert last_words("one\nno file /some/where/else.py here\n") == "no file else.py here"
@@ -289,17 +343,32 @@ class TestRows:
 
     def test_every_command_takes_port_and_application(self):
         for server in SERVERS:
-            for websocket in (False, True):
-                line = server.command_line(websocket=websocket).format(port=1234, app="a:b")
-                assert "1234" in line
-                assert line.split()[-1] == "a:b"
+            for wire in server.extra:
+                line = server.command_line(wire)
+                assert "{port}" in line
+                assert line.split()[-1] == "{app}"
+
+    def test_who_is_to_speak_tls_is_given_certificate_and_key(self):
+        for server in SERVERS:
+            for wire in server.extra:
+                line = server.command_line(wire)
+                given = ("{certificate}" in line, "{key}" in line)
+                assert given == (wire in {"https", "h2"},) * 2
+
+    def test_ours_speaks_all_and_each_peer_what_it_can(self):
+        rows = {server.name: set(server.extra) for server in SERVERS}
+        for name in ("daphne-like", "granian", "h2corn", "gunicorn", "hypercorn"):
+            assert rows[name] == {"http", "websocket", "https", "h2c", "h2"}
+        assert rows["uvicorn"] == {"http", "websocket", "https"}
+        assert rows["daphne"] == {"http", "websocket", "https", "h2"}
 
     def test_who_can_be_without_websockets_is_so_for_http_alone(self):
         off = {"granian": "--no-ws", "uvicorn": "--ws none"}
         for server in SERVERS:
             if server.name in off:
-                assert off[server.name] in server.command_line(websocket=False)
-                assert off[server.name] not in server.command_line(websocket=True)
+                for wire in server.extra:
+                    without = off[server.name] in server.command_line(wire)
+                    assert without == (wire != "websocket")
 
     def test_sizes_are_what_the_titles_say(self):
         rows = {row.name: row for row in SCENARIOS}
@@ -312,6 +381,18 @@ class TestRows:
         assert rows["ws-16k"].echo == Echo("text", 16 * 1024)
         assert rows["ws-1mb"].echo == Echo("binary", 1_000_000)
         assert rows["ws-idle"].connections == 5_000
+        for wire in ("h2c", "h2"):
+            assert len(rows[f"{wire}-small"].answer.body) == 22
+            assert len(rows[f"{wire}-large"].answer.body) == 430_000
+
+    def test_http2_has_8_connections_with_16_streams(self):
+        loads = [row for row in SCENARIOS if row.wire in {"h2c", "h2"}]
+        assert {(row.connections, row.streams) for row in loads} == {(8, 16)}
+        assert {row.streams for row in SCENARIOS if row not in loads} == {1}
+
+    def test_a_wire_for_websockets_has_an_echo_and_no_other_has(self):
+        for row in SCENARIOS:
+            assert (row.echo is not None) == (row.wire == "websocket")
 
     def test_only_our_token_names_a_user(self):
         assert user_of_token(bearer_token(7)) == 7

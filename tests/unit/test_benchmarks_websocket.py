@@ -27,7 +27,14 @@ Kind = enum.Enum("Kind", "TEXT BINARY CONTINUATION CLOSE PING PONG")
 
 def scenario(connections=3):
     return Scenario(
-        "ws", "", "a:b", Measure((), None), Answer(b""), (), connections, Echo("text", 64)
+        "ws",
+        "",
+        "a:b",
+        Measure((), None),
+        Answer(b""),
+        connections=connections,
+        wire="websocket",
+        echo=Echo("text", 64),
     )
 
 

@@ -216,6 +216,9 @@ class House:
     def reopen_logs(self) -> None:
         self.events.append("reopen")
 
+    def reload(self) -> None:
+        self.events.append("reload")
+
     def stop(self) -> None:
         self.events.append("reactor stops")
 
@@ -250,6 +253,7 @@ def test_it_serves_from_start_to_stop_and_leaves_with_success(house, capsys) -> 
         "stop",
         "force",
         "reopen",
+        "reload",
         ("leave", 0, 7.0),
     ]
     assert house.config == configured(line)
@@ -298,9 +302,9 @@ def test_what_is_refused_before_anything_runs_is_said_and_simply_returned(house,
     [
         ("", False),
         ("-e tcp:1 -e TCP6:1 -e unix:/ssl:x -e fd:3", False),
-        ("-e tcp:1 -e ssl:443", True),
+        ("-e tcp:1 -e ssl:443 -e tls:/d", False),
         ("-e haproxy:tcp:1 -e HAProxy:UNIX:/x", False),
-        ("-e haproxy:ssl:1", True),
+        ("-e haproxy:ssl:1", False),
         ("-e systemd:domain=INET", True),
         ("--twisted-tls", True),
     ],

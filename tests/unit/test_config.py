@@ -1,9 +1,8 @@
-"""The configuration: where it listens, and the header fields that it may add."""
+"""The configuration: where it listens, and what it says unless told otherwise."""
 
 import pytest
 
-from daphne_like.config import LEVELS, Config, addresses, admin_address, facts, header, level
-from daphne_like.errors import ConfigError
+from daphne_like.config import Config, addresses, facts, listens
 
 
 @pytest.mark.parametrize(
@@ -38,59 +37,22 @@ def test_websockets_are_as_daphnes_unless_asked_for_otherwise() -> None:
     assert config.ws_close_code == 1012
 
 
-def test_a_header_is_a_name_and_a_value() -> None:
-    assert header("X-Frame-Options: DENY") == (b"x-frame-options", b"DENY")
-    assert header("x:") == (b"x", b"")
-
-
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("values", "options_do"),
     [
-        ("nothing", "write it as 'name: value'"),
-        (": value", "is not a token"),
-        (" :x", "is not a token"),
-        ("a b: c", "is not a token"),
-        ("a: b\nc: d", "control character in its value"),
-        ("a: \u20ac", "'\u20ac' cannot be sent in a header"),
-        ("\u20ac: a", "'\u20ac' cannot be sent in a header"),
-        ("Content-Length: 3", "the server writes this one by itself"),
-        ("Transfer-Encoding: chunked", "the server writes this one by itself"),
+        ({}, True),
+        ({"unix_socket": "/s"}, True),
+        ({"file_descriptor": 0}, True),
+        ({"endpoints": ("tcp:1",)}, False),
+        ({"endpoints": ("tcp:1",), "port": 0}, True),
     ],
 )
-def test_a_header_that_no_response_may_have_is_refused(text, reason) -> None:
-    with pytest.raises(ConfigError, match="--header") as refusal:
-        header(text)
-    assert reason in str(refusal.value)
+def test_options_say_where_to_listen_or_endpoint_strings_alone(values, options_do) -> None:
+    assert listens(Config(**values)) is options_do
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:9000", ("127.0.0.1", 9000)),
-        ("localhost:0", ("localhost", 0)),
-        ("[::1]:65535", ("[::1]", 65535)),
-        ("unix:/run/a.sock", ("/run/a.sock", None)),
-        ("unix:a:1", ("a:1", None)),
-        ("unix:1", ("1", None)),
-    ],
-)
-def test_the_admin_address_is_a_host_and_a_port_or_a_path(text, address) -> None:
-    assert admin_address(text) == address
-
-
-@pytest.mark.parametrize(
-    "text", ["9000", ":9000", "a:", "a:b", "::1:9", "a:65536", "unix:", "a:-1"]
-)
-def test_any_other_admin_address_is_refused(text) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        admin_address(text)
-    assert str(refusal.value) == (
-        f"--admin-bind {text!r}: write it as host:port, [::1]:9000, or unix:/path."
-    )
-
-
-def test_a_verbosity_is_a_level_by_name_or_by_number() -> None:
-    assert [level(name) for name in LEVELS] == [-2, -1, 0, 1, 2, 3]
-    assert level("INFO") == level("1") == 1
-    with pytest.raises(ValueError, match="loud"):
-        level("loud")
+def test_tls_is_strict_and_there_only_where_it_is_asked_for() -> None:
+    config = Config()
+    assert config.ssl_certfile is config.ssl_sni is config.ssl_ca_certs is None
+    assert not config.ssl_dev
+    assert (config.ssl_min_version, config.ssl_cert_reqs) == ("1.2", "none")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from daphne_like import headers
 from daphne_like.errors import RemoteFault
 from daphne_like.headers import (
-    BadField,
     Framing,
     host_of,
     is_free,
@@ -22,6 +21,7 @@ from daphne_like.headers import (
     listed,
     tokens,
 )
+from daphne_like.headers_sent import BadField
 
 HOST = (b"host", b"a")
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~" + (string.ascii_letters + string.digits).encode())
@@ -124,7 +124,7 @@ class TestHost:
 
     def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(headers, "_good_hosts", remembered := set())
-        monkeypatch.setattr(headers, "_REMEMBER_AT_MOST", 2)
+        monkeypatch.setattr(headers, "REMEMBER_AT_MOST", 2)
         for host in (b"a", b"b", b"c", b"a"):
             assert host_of(host) == host
         assert remembered == {b"a", b"b"}

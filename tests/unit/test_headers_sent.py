@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daphne_like import headers
+from daphne_like import headers_sent
 from daphne_like.exchange import Fields
-from daphne_like.headers import (
+from daphne_like.headers_sent import (
     BadField,
     accept_fields,
     hint_fields,
+    push_fields,
     response_head,
     trailer_fields,
 )
@@ -104,8 +105,8 @@ class TestResponseFields:
         assert response_head(200, [], "GET").own == frozenset()
 
     def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(headers, "_good", remembered := set())
-        monkeypatch.setattr(headers, "_REMEMBER_AT_MOST", 1)
+        monkeypatch.setattr(headers_sent, "_good", remembered := set())
+        monkeypatch.setattr(headers_sent, "REMEMBER_AT_MOST", 1)
         fields = [(b"vary", b"a"), (b"vary", b"b"), (b"x-seldom", b"c")]
         assert response_head(200, fields, "GET").fields == fields
         assert remembered == {(b"vary", b"a")}
@@ -199,6 +200,35 @@ class TestExtensions:
     def test_nor_those_that_split_a_response(self) -> None:
         with pytest.raises(BadField, match="control character"):
             trailer_fields([(b"x", b"a\r\nb: c")])
+
+    def test_what_is_pushed_is_asked_for_by_fields_in_lower_case(self) -> None:
+        assert push_fields([[b"Accept", b"*/*"], (b"x-a", b"B")]) == [
+            (b"accept", b"*/*"),
+            (b"x-a", b"B"),
+        ]
+
+    @pytest.mark.parametrize(
+        "name",
+        [b"Content-Length", b"transfer-encoding", b"Host", b"Connection", b"Keep-Alive", b"TE",
+         b"Proxy-Connection", b"Upgrade", b"Trailer", b"Expect"],
+    )  # fmt: skip
+    def test_but_not_by_those_of_a_connection_or_a_body(self, name: bytes) -> None:
+        with pytest.raises(BadField, match="may not be pushed"):
+            push_fields([(name, b"x")])
+
+    @pytest.mark.parametrize(
+        ("field", "fault"),
+        [
+            ((b":path", b"/"), "not a token"),
+            ((b"", b"/"), "not a token"),
+            ((b"x", b"a\r\nb: c"), "control character"),
+            ((b"x", "text"), "expected to be `bytes`"),
+            (b"x", "pair of name and value"),
+        ],
+    )
+    def test_nor_by_what_is_no_field(self, field: Any, fault: str) -> None:
+        with pytest.raises(BadField, match=fault):
+            push_fields([field])
 
     def test_hints_are_links(self) -> None:
         assert hint_fields([b"</a>", b"</b>"]) == [(b"link", b"</a>"), (b"link", b"</b>")]

@@ -25,6 +25,7 @@ UNITS = {
     "connections",
     "requests",
     "sockets",
+    "handshakes",
 }
 
 

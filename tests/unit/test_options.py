@@ -49,6 +49,12 @@ UVICORNS = {
     "--uds": "unix_socket",
     "--log-level": "verbosity",
     "--no-server-header": "no_server_name",
+    "--ssl-certfile": "ssl_certfile",
+    "--ssl-keyfile": "ssl_keyfile",
+    "--ssl-keyfile-password": "ssl_keyfile_password",
+    "--ssl-cert-reqs": "ssl_cert_reqs",
+    "--ssl-ca-certs": "ssl_ca_certs",
+    "--ssl-ciphers": "ssl_ciphers",
     "--timeout-keep-alive": "keep_alive",
     "--timeout-graceful-shutdown": "graceful_timeout",
     "--h11-max-incomplete-event-size": "head_size",
@@ -189,6 +195,17 @@ def test_values_go_where_they_belong() -> None:
     assert config.limits.backlog == Limits().backlog
 
 
+HERE = (("127.0.0.1", 80),)
+
+
+@pytest.mark.parametrize(
+    "values", [{"endpoints": ("tcp:80", "haproxy:ssl:443")}, {"https_port": 443}]
+)
+def test_who_redirects_to_https_knows_where_it_is(values) -> None:
+    config = configure({"demo": True, "insecure_bind": HERE, **values})
+    assert config.insecure_bind == HERE
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -218,6 +235,17 @@ def test_values_go_where_they_belong() -> None:
         ),
         ({"demo": True, "request_id": "Host"}, "--request-id 'Host' cannot .* try X-Request-ID"),
         ({"demo": True, "request_id": "é"}, "--request-id 'é' cannot be its header"),
+        (
+            {"demo": True, "insecure_bind": HERE},
+            "--insecure-bind has no https to redirect to: give --ssl-certfile, or say where",
+        ),
+        (
+            {"demo": True, "insecure_bind": HERE, "endpoints": ("tcp:443",)},
+            "--insecure-bind has .* or say where it is by --https-port",
+        ),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 0}, "--https-port 0 is not between 1"),
+        ({"demo": True, "insecure_bind": HERE, "https_port": 65536}, "--https-port 65536 is not"),
+        ({"demo": True, "https_port": 443}, "--insecure-bind has to be passed for --https-port"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
@@ -266,6 +294,47 @@ def test_a_bad_value_is_one_line_that_names_the_fix(values, said) -> None:
 def test_what_is_said_of_proxies_has_to_fit_together(values, said) -> None:
     with pytest.raises(ConfigError, match=said):
         configure({"demo": True, **values})
+
+
+NEEDS_A_CERTIFICATE = "--ssl-certfile has to be passed for "
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"ssl_keyfile": "k"}, NEEDS_A_CERTIFICATE + "--ssl-keyfile"),
+        ({"ssl_keyfile": "k", "ssl_sni": "d"}, NEEDS_A_CERTIFICATE + "--ssl-keyfile"),
+        ({"ssl_keyfile_password": "x"}, NEEDS_A_CERTIFICATE + "--ssl-keyfile-password"),
+        ({"ssl_min_version": "1.3"}, NEEDS_A_CERTIFICATE + "--ssl-min-version"),
+        ({"ssl_ciphers": "x"}, NEEDS_A_CERTIFICATE + "--ssl-ciphers"),
+        ({"ssl_cert_reqs": "required"}, NEEDS_A_CERTIFICATE + "--ssl-cert-reqs"),
+        ({"ssl_ca_certs": "x", "endpoints": ("tcp:1",)}, NEEDS_A_CERTIFICATE + "--ssl-ca-certs"),
+        ({"ssl_dev": True, "ssl_certfile": "c"}, "--ssl-dev brings a certificate: leave it out"),
+        ({"ssl_dev": True, "ssl_sni": "d"}, "--ssl-dev brings a certificate"),
+        ({"ssl_certfile": "c", "endpoints": ("tcp:1",)}, "TLS options are for --bind, --port, --u"),
+        ({"ssl_dev": True, "endpoints": ("ssl:1",)}, "TLS options are for --bind"),
+        ({"ssl_dev": True, "ssl_ca_certs": "c"}, "--ssl-cert-reqs and --ssl-ca-certs need each"),
+        ({"ssl_sni": "d", "ssl_cert_reqs": "optional"}, "need each other: give both"),
+    ],
+)
+def test_what_is_said_of_tls_has_to_fit_together(values, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        configure({"demo": True, **values})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ssl_certfile": "c", "ssl_keyfile": "k", "ssl_keyfile_password": "x", "ssl_sni": "d"},
+        {"ssl_dev": True, "ssl_min_version": "1.3", "ssl_ciphers": "x"},
+        {"ssl_sni": "d", "ssl_cert_reqs": "required", "ssl_ca_certs": "c", "unix_socket": "/s"},
+        {"endpoints": ("tcp:1", "HAProxy:SSL:1"), "ssl_cert_reqs": "required", "ssl_ca_certs": "c"},
+        {"endpoints": ("tls:/d",), "ssl_keyfile_password": "x"},
+        {"endpoints": ("tcp:1",), "port": 0, "ssl_certfile": "c"},
+    ],
+)
+def test_this_does(values) -> None:
+    assert configure({"demo": True, **values})
 
 
 @pytest.mark.parametrize(

@@ -193,28 +193,31 @@ def test_it_runs_until_a_signal_and_a_second_one_forces(handlers, number, early)
     events: list[str] = []
     reactor = Reactor(begins)
     stop, force = partial(events.append, "stop"), partial(events.append, "force")
-    process.run(reactor, start, stop, force, int)
+    process.run(reactor, start, stop, force, int, int)
     told = ["stop", "force", "force"]
     assert events == [*told[:early], "start", *told[early:]]
     assert set(handlers.values()) == {signal.SIG_DFL, signal.SIG_IGN}
 
 
 @pytest.mark.usefixtures("loop")
-def test_files_are_opened_again_at_a_signal_which_never_ends_the_process(handlers) -> None:
+def test_files_are_opened_or_read_again_at_a_signal_which_never_ends_the_process(handlers) -> None:
     def start() -> None:
         handlers[signal.SIGUSR1](signal.SIGUSR1, None)
+        handlers[signal.SIGHUP](signal.SIGHUP, None)
 
     events: list[str] = []
-    process.run(Reactor(), start, int, int, partial(events.append, "reopen"))
-    assert events == ["reopen"]
-    assert handlers[signal.SIGUSR1] is signal.SIG_IGN
+    calls = [partial(events.append, name) for name in ("reopen", "reload")]
+    process.run(Reactor(), start, int, int, *calls)
+    assert events == ["reopen", "reload"]
+    assert handlers[signal.SIGUSR1] is handlers[signal.SIGHUP] is signal.SIG_IGN
 
 
 @pytest.mark.usefixtures("loop")
 def test_where_there_is_no_such_signal_nothing_is_opened_again(handlers, monkeypatch) -> None:
     monkeypatch.setattr(process, "_REOPEN_SIGNAL", None)
-    process.run(Reactor(), int, int, int, int)
-    assert signal.SIGUSR1 not in handlers
+    monkeypatch.setattr(process, "_RELOAD_SIGNAL", None)
+    process.run(Reactor(), int, int, int, int, int)
+    assert handlers.keys().isdisjoint({signal.SIGUSR1, signal.SIGHUP})
 
 
 def ended_with(loop: TimelessLoop, left: Any) -> float:
@@ -222,7 +225,7 @@ def ended_with(loop: TimelessLoop, left: Any) -> float:
     loop.create_task(left)
     loop.run_until_complete(asyncio.sleep(0))
     began = loop.time()
-    process.run(Reactor(), int, int, int, int)
+    process.run(Reactor(), int, int, int, int, int)
     return loop.time() - began
 
 

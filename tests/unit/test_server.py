@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from daphne_like.errors import StartupError
 from daphne_like.server import ASGIService
+from tests.support.certificates import localhost
 from tests.unit.asgi.fakes import body, run, sending, start, turn
 from tests.unit.fakes import House, serving
 
@@ -53,6 +54,34 @@ def test_the_application_starts_then_ports_listen_and_it_ends_when_they_do_not(h
     assert events == [("startup", []), ("shutdown", [False, False])]
     assert at.service.ports == at.failures == []
     assert caplog.messages == [f"Listening on http://127.0.0.1:{number}" for number in (0, 1)]
+
+
+def test_certificates_are_kept_up_to_date_while_it_serves(house, caplog, tmp_path):
+    async def main(at: House) -> None:
+        at.service.reload()
+
+    caplog.set_level(logging.INFO)
+    path = localhost().write_in_one(tmp_path)
+    at = house(hello, ssl_certfile=path)
+    at.service.reload()
+    serving(at, main)
+    assert at.secured[0].identity.context
+    assert caplog.messages[1:] == [f"Read the certificates of {path} again"]
+    at = house(hello, ssl_certfile="/nowhere")
+    serving(at)
+    assert str(at.failures[0]).startswith("--ssl-certfile /nowhere: No such file")
+
+
+def test_where_it_listens_with_tls_is_https(house, caplog):
+    def secure(port: Any) -> Any:
+        port.secure = True
+        return succeed(port)
+
+    caplog.set_level(logging.INFO)
+    at = house(hello)
+    at.listening = secure
+    serving(at)
+    assert caplog.messages == ["Listening on https://127.0.0.1:0"]
 
 
 def test_who_is_believed_is_logged_once_everything_listens(house, caplog):

@@ -115,6 +115,10 @@ class FakeStream(testing.FakeStream):
         self.calls.append(("hints", *fields))
         super().send_hints(fields)
 
+    def push(self, target: bytes, fields: Fields) -> None:
+        self.calls.append(("push", target, *fields))
+        super().push(target, fields)
+
     def abort(self, reason: str) -> None:
         self.calls.append(("abort",))
         super().abort(reason)
@@ -197,6 +201,10 @@ WITH_TRAILERS = START | {"trailers": True}
 
 def hint(*links: Any) -> dict[str, Any]:
     return {"type": "http.response.early_hint", "links": list(links)}
+
+
+def push(path: Any, *fields: Any) -> dict[str, Any]:
+    return {"type": "http.response.push", "path": path, "headers": list(fields)}
 
 
 def trailers(*fields: Any, more: bool = False) -> dict[str, Any]:

@@ -57,6 +57,8 @@ MESSAGES: dict[str, Message] = {
     "bad trailers": {"type": "http.response.trailers", "headers": [(b"content-length", b"1")]},
     "hint": {"type": "http.response.early_hint", "links": [b"</a>; rel=preload"]},
     "bad hint": {"type": "http.response.early_hint", "links": [b"a\r\nb: c"]},
+    "push": {"type": "http.response.push", "path": "/a.css", "headers": [(b"Accept", b"*/*")]},
+    "bad push": {"type": "http.response.push", "path": "a.css", "headers": []},
     "of another protocol": {"type": "websocket.accept"},
 }
 """Every kind of message an application may send, by what it is called in a failing walk."""
@@ -133,6 +135,9 @@ class Model:
             if self.state != "STREAMING":
                 self.calls.append(("hints", *[(b"link", link) for link in message["links"]]))
             return None
+        if self.state != "TRAILERS" and kind == "http.response.push":
+            self.calls.append(("push", b"/a.css", (b"accept", b"*/*")))
+            return None
         if self.state == "TRAILERS" and kind == "http.response.trailers":
             return self._trailers(**message)
         if self.state in ("HEADED", "STREAMING") and kind == "http.response.body":
@@ -189,7 +194,8 @@ class Walk:
 
     def __init__(self) -> None:
         self.model = Model()
-        self.stream = FakeStream("http.response.early_hint", "http.response.trailers")
+        names = "early_hint", "push", "trailers"
+        self.stream = FakeStream(*[f"http.response.{name}" for name in names])
         self.receives: list[asyncio.Task[Message]] = []
         self.blocked: list[asyncio.Task[None]] = []
         self.finish = asyncio.get_running_loop().create_future()

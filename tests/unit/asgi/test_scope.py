@@ -169,3 +169,19 @@ def test_the_lifespan_scope_carries_the_very_state_that_requests_share():
         "state": {},
     }
     assert scope["state"] is state
+
+
+@pytest.mark.parametrize("of", ["http", "websocket"])
+def test_what_is_known_of_an_encrypted_connection_is_each_requests_own(of):
+    known = {"server_cert": "PEM", "client_cert_chain": ["PEM"], "tls_version": 0x0304}
+    asked = request(tls=known, upgrade="websocket" if of == "websocket" else None)
+    make = {
+        "http": lambda: http_scope(asked, "", NOTHING, None),
+        "websocket": lambda: websocket_scope(asked, "", None),
+    }[of]
+    told = make()["extensions"]["tls"]
+    assert told == known
+    told["server_cert"] = "mine"
+    told["client_cert_chain"].append("mine")
+    assert make()["extensions"]["tls"] == known
+    assert "tls" not in http_scope(request(), "", NOTHING, None)["extensions"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daphne_like.exchange import Request, ResponseHead
-from daphne_like.headers import response_head
+from daphne_like.headers_sent import response_head
 from daphne_like.testing import FakeStream, RecordedExchange, RecordingOpen, SeamBroken
 
 HEAD = response_head(200, [], "GET")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,14 @@ from zope.interface.verify import verifyObject
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
 from daphne_like.transport import endpoints
+from daphne_like.transport.certificates import Source
+from daphne_like.transport.contexts import Pair, Words
 from daphne_like.transport.endpoints import NativeEndpoint, behind_proxy, from_string, parse
+from daphne_like.transport.handshakes import Handshakes
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import Listener
 from daphne_like.transport.stream import NativeTransport
+from daphne_like.transport.tls import Secured
 
 LIMITS = Limits(backlog=7, write_budget=1000)
 
@@ -35,6 +40,24 @@ class Roll:
 
 OF_EVERYBODY = Preambles(Roll())
 OF_SOME = Preambles(Roll())
+
+
+class Secure:
+    """Notes what is to be secured."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.handshakes: Any = Handshakes(Roll())
+        self.secured = Secured(self.handshakes, self)  # type: ignore[arg-type]
+
+    def __call__(self, source: Source, dh_parameters: str | None) -> Secured:
+        if source.pair is not None and source.pair.key == Path("/nowhere.pem"):
+            raise ConfigError("privateKey /nowhere.pem: not there.")
+        self.asked.append((source, dh_parameters))
+        return self.secured
+
+
+SECURE = Secure()
 
 
 @pytest.fixture
@@ -56,8 +79,9 @@ class Port:
 
     made: list[Port]
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: Any, secure: bool) -> None:
         self.arguments = arguments
+        self.secure = secure
         self.accepted: Deferred[Any] = Deferred()
         self.stopped = 0
         self.made.append(self)
@@ -174,11 +198,70 @@ def test_strings_of_our_own_kinds_take_the_native_transport(
         ("haproxy:", None, OF_EVERYBODY.carry),
         ("HAProxy:", OF_SOME, OF_EVERYBODY.carry),
     ):
-        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked)
+        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked, SECURE)
         assert isinstance(endpoint, NativeEndpoint)
         endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
         assert bound.pop() == expected
         assert ports.pop().arguments[-1] == carry
+
+
+WORDS = Words("certKey", "privateKey")
+
+
+def pair(key: str, certificate: str, chain: str | None = None) -> Source:
+    return Source(Pair(Path(certificate), Path(key), chain and Path(chain), WORDS))
+
+
+@pytest.mark.parametrize(
+    ("text", "bound_to", "source", "dh_parameters"),
+    [
+        ("ssl:443", ("", 443, 7), pair("server.pem", "server.pem"), None),
+        ("ssl:443:k.pem:c.pem", ("", 443, 7), pair("k.pem", "c.pem"), None),
+        (
+            r"ssl:port=443:privateKey=k:certKey=c:extraCertChain=x:interface=\:\:1:backlog=9"
+            ":dhParameters=dh:sslmethod=TLS_METHOD",
+            ("::1", 443, 9),
+            pair("k", "c", "x"),
+            "dh",
+        ),
+        ("tls:/d", ("::", 443, 7), Source(directory=Path("/d"), word="the directory"), None),
+        (
+            "tls:/d:8443:5:127.0.0.1",
+            ("127.0.0.1", 8443, 5),
+            Source(directory=Path("/d"), word="the directory"),
+            None,
+        ),
+    ],
+)
+def test_strings_that_say_tls_have_twisteds_arguments(
+    bound: list[Any],
+    ports: list[Port],
+    text: str,
+    bound_to: Any,
+    source: Source,
+    dh_parameters: str | None,
+) -> None:
+    for before, asked in (("", None), ("haproxy:", None), ("", OF_SOME)):
+        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked, SECURE)
+        endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
+        assert bound.pop() == ("tcp_listener", *bound_to)
+        assert SECURE.asked.pop() == (source, dh_parameters)
+        port = ports.pop()
+        assert port.secure
+        carry = port.arguments[-1]
+        if before or asked:
+            assert carry.func == (OF_EVERYBODY if before else OF_SOME).carry
+            carry = carry.keywords["then"]
+        assert carry == SECURE.secured.carry
+
+
+def test_ours_are_secured_where_options_say_so(bound: list[Any], ports: list[Port]) -> None:
+    endpoints.tcp(Clock(), "", 80, LIMITS, secured=SECURE.secured).listen(Factory())
+    endpoints.unix(Clock(), "/x", LIMITS, secured=SECURE.secured).listen(Factory())
+    endpoints.inherited(Clock(), 3, LIMITS, secured=SECURE.secured).listen(Factory())
+    endpoints.tcp(Clock(), "", 80, LIMITS).listen(Factory())
+    assert [port.secure for port in ports] == [True, True, True, False]
+    assert ports[0].arguments[-1] == SECURE.secured.carry
 
 
 @pytest.mark.parametrize(
@@ -198,18 +281,18 @@ def test_connections_to_every_kind_begin_with_the_preambles_that_are_asked_for(
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("ssl:443", None), ("haproxy:ssl:443", None), ("haproxy:ssl:443", OF_SOME)],
+    [("systemd:0", None), ("haproxy:systemd:0", None), ("haproxy:systemd:0", OF_SOME)],
 )
 def test_any_other_string_is_twisteds(
     monkeypatch: pytest.MonkeyPatch, text: str, asked: Preambles | None
 ) -> None:
     monkeypatch.setattr(twisteds, "serverFromString", lambda *given: given)
-    assert from_string("reactor", text, LIMITS, OF_EVERYBODY, asked) == ("reactor", text)
+    assert from_string("reactor", text, LIMITS, OF_EVERYBODY, asked, SECURE) == ("reactor", text)
 
 
 def test_what_twisted_listens_on_takes_no_preambles_of_ours() -> None:
-    with pytest.raises(ConfigError, match="'ssl:443': --proxy-protocol needs haproxy: in front"):
-        from_string(Clock(), "ssl:443", LIMITS, OF_EVERYBODY, OF_SOME)
+    with pytest.raises(ConfigError, match="'systemd:0': --proxy-protocol needs haproxy: in front"):
+        from_string(Clock(), "systemd:0", LIMITS, OF_EVERYBODY, OF_SOME, SECURE)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +316,7 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(twisteds, "serverFromString", server_from_string)
     with pytest.raises(ConfigError, match="Bad endpoint 'bogus': Unknown endpoint type: 'bogus'"):
-        from_string(Clock(), "bogus", LIMITS, OF_EVERYBODY)
+        from_string(Clock(), "bogus", LIMITS, OF_EVERYBODY, None, SECURE)
 
 
 @pytest.mark.parametrize(
@@ -252,24 +335,31 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
         ("unix:/x:mode=999", "'999' is not a number to base 8"),
         ("fd:x", "'x' is not a number"),
         ("haproxy:tcp:abc", "'abc' is not a number to base 10"),
-        ("ssl:443:privateKey=/nowhere.pem", "No such file"),
+        ("ssl:443:sslmethod=TLSv1_METHOD", "sslmethod TLSv1_METHOD: TLS 1.2 is the oldest"),
+        ("ssl", "missing a required argument: 'port'"),
+        ("tls", "missing a required argument: 'path'"),
+        ("ssl:443:privateKey=/nowhere.pem", "privateKey /nowhere.pem: not there."),
     ],
 )
 def test_a_string_that_names_no_endpoint_is_refused_with_its_fault(text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        from_string(Clock(), text, LIMITS, OF_EVERYBODY)
+        from_string(Clock(), text, LIMITS, OF_EVERYBODY, None, SECURE)
     assert str(refusal.value).startswith(f"Bad endpoint {text!r}: ")
     assert reason in str(refusal.value)
+
+
+def of_string(text: str) -> Any:
+    return from_string(Clock(), text, LIMITS, OF_EVERYBODY, None, SECURE)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "option"),
     [
-        (from_string(Clock(), "unix:/nowhere/s", LIMITS, OF_EVERYBODY), "--endpoint"),
+        (of_string("unix:/nowhere/s"), "--endpoint"),
         (endpoints.unix(Clock(), "/nowhere/s", LIMITS), "--unix-socket"),
         (endpoints.unix(Clock(), "/nowhere/s", LIMITS, option="--admin-bind"), "--admin-bind"),
         (endpoints.tcp(Clock(), "a" * 64, 80, LIMITS, option="--admin-bind"), "--admin-bind"),
-        (from_string(Clock(), f"tcp:80:{'a' * 64}", LIMITS, OF_EVERYBODY), "--endpoint"),
+        (of_string(f"tcp:80:{'a' * 64}"), "--endpoint"),
     ],
 )
 def test_what_cannot_be_bound_names_the_option_that_asked_for_it(

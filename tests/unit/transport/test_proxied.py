@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 
 from daphne_like.limits import Limits
 from daphne_like.transport.proxied import Preambles, ProxiedTransport
+from daphne_like.transport.stream import NativeTransport
 from tests.unit.transport.fakes import BUDGET, NAMES, Bug, HalfNotes, Loop, Native, Notes
 
 LINE = b"PROXY TCP4 192.0.2.1 192.0.2.2 11 80\r\n"
@@ -154,6 +155,41 @@ def test_the_end_of_the_peer_is_the_protocols_once_it_is_there(loop: Loop) -> No
     at.transport.data_received(LINE)
     assert at.transport.eof_received()
     assert protocol.events == ["made", "read lost"]
+
+
+class Successor(NativeTransport):
+    """What goes on with a connection; it waits for a word more, like TLS."""
+
+    def _begin(self) -> None:
+        self.events = [f"begun for {self._peer.host}"]
+
+    def hand_on(self, rest: bytes) -> None:
+        self.events.append(f"rest {rest!r}")
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("rest", [b"", b"hello"])
+def test_another_transport_may_go_on_with_the_connection(
+    loop: Loop, required: bool, rest: bytes
+) -> None:
+    made: list[Any] = []
+
+    def then(*given: Any) -> NativeTransport:
+        made.append(Successor(*given))
+        return made[-1]
+
+    preambles = Preambles(roll := Roll(), lambda peer: required)
+    transport, native = preambles.carry(Factory(), BUDGET, then), Native(loop)
+    transport.connection_made(native)
+    if required:
+        transport.data_received(LINE + rest)
+    [successor] = made
+    assert native.protocol is successor
+    name = CLIENT.host if required else PROXY.host
+    expected = [f"begun for {name}"]
+    assert successor.events == expected + ([f"rest {rest!r}"] if required and rest else [])
+    assert successor.getHost().port == 80
+    assert roll.events == (["opened", "closed"] if required else [])
 
 
 # --- What is not served -----------------------------------------------------------------------

@@ -346,3 +346,36 @@ def test_reading_is_paused_and_resumed(loop: Loop) -> None:
     transport.pauseProducing()
     transport.resumeProducing()
     assert native.calls == ["pause", "resume"]
+
+
+# --- From one to another ----------------------------------------------------------------------
+
+
+def test_a_transport_takes_over_what_another_has_begun(loop: Loop) -> None:
+    protocol, factory = Notes(), Factory()
+    factory.buildProtocol = lambda addr: protocol
+    first, native = made(loop, None)
+    second = NativeTransport(factory, BUDGET)
+    second.take_over(first)
+    assert native.protocol is second
+    assert (second.getPeer(), second.getHost()) == (first._peer, first._host)
+    assert protocol.transport is second
+    second.hand_on(b"x")
+    assert protocol.events == ["made", "data b'x'"]
+
+
+@pytest.mark.parametrize("ending", ["loseConnection", "abortConnection"])
+def test_what_has_come_is_not_for_who_has_left(loop: Loop, ending: str) -> None:
+    protocol = Notes()
+    transport, _ = made(loop, protocol)
+    getattr(transport, ending)()
+    transport.hand_on(b"x")
+    assert protocol.events == []
+
+
+def test_a_protocol_hands_over_to_another(loop: Loop) -> None:
+    first, second = Notes(), Notes()
+    transport, native = made(loop, first)
+    transport.hand_over(second)
+    native.protocol.data_received(b"x")
+    assert (first.events, second.events) == ([], ["made", "data b'x'"])

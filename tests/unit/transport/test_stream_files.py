@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daphne_like.transport import stream
+import daphne_like.transport.files as file_module
 from daphne_like.transport.stream import NativeTransport
 from tests.unit.transport.fakes import BUDGET, HalfNotes, Loop, Native, Notes, Producer, made
 
@@ -31,7 +31,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> list[File]:
     """The files that were given to transports."""
     made: list[File] = []
     monkeypatch.setattr(
-        stream, "FileOnItsWay", lambda *given: made.append(File(*given)) or made[-1]
+        file_module, "FileOnItsWay", lambda *given: made.append(File(*given)) or made[-1]
     )
     return made
 

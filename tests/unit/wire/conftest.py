@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import http1, http2
+from tests.support.attacker import Attacker
 
 
 @pytest.fixture
@@ -35,3 +36,17 @@ def serving(kind: type[Any]) -> Iterator[Callable[..., Any]]:
         served.turn()
         assert served.clock.getDelayedCalls() == []
         assert served.shared.connections == set()
+
+
+@pytest.fixture
+def attack() -> Iterator[Callable[..., Attacker]]:
+    """Make an :class:`Attacker`; at the end it vanishes, and no timer may be left."""
+    made: list[Attacker] = []
+
+    def make(**options: Any) -> Attacker:
+        made.append(Attacker(**options))
+        return made[-1]
+
+    yield make
+    for attacker in made:
+        attacker.leave()

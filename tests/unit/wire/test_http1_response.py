@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Fields
-from daphne_like.headers import response_head
+from daphne_like.headers_sent import response_head
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
 from daphne_like.wire import http1_response

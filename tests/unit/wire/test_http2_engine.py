@@ -18,6 +18,7 @@ from daphne_like.wire.http2_engine import (
     enables_push,
     last_words,
     made_engine,
+    named,
 )
 
 MIB = 1024 * 1024
@@ -78,3 +79,8 @@ def test_our_own_goaway_says_what_was_wrong(error: NGH2Error, code: int) -> None
     (event,) = said(last_words(error, 5))
     assert isinstance(event, ConnectionTerminated)
     assert (event.last_stream_id, event.error_code) == (5, code)
+
+
+@pytest.mark.parametrize(("code", "name"), [(0x01, "PROTOCOL_ERROR"), (0xFA, "error 250")])
+def test_an_error_has_a_name_for_the_log(code: int, name: str) -> None:
+    assert named(code) == name

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daphne_like.exchange import ResponseHead
-from daphne_like.headers import response_head
+from daphne_like.headers_sent import response_head
 from tests.support.http1 import answering
 from tests.support.http2 import CANCEL, INTERNAL_ERROR, Served
 

@@ -70,7 +70,7 @@ def asking() -> tuple[Client, bytes]:
 class TestALPN:
     def test_it_decides(self) -> None:
         negotiation = Negotiation(shared())
-        assert negotiation.protocols == [H2, HTTP_1_1]
+        assert negotiation.protocols == (H2, HTTP_1_1)
         assert type(negotiation.connection(H2)) is HTTP2Connection
         for name in (HTTP_1_1, None, b"spdy/3"):
             assert type(negotiation.connection(name)) is HTTP1Connection
@@ -78,15 +78,14 @@ class TestALPN:
     def test_where_all_is_to_be_http1_it_is(self) -> None:
         ours = shared()
         negotiation = Negotiation(ours, http2=False)
-        assert negotiation.protocols == [HTTP_1_1]
+        assert negotiation.protocols == (HTTP_1_1,)
         assert type(negotiation.connection(H2)) is HTTP1Connection
-        assert ours.prior_knowledge is None
 
     def test_where_the_engine_is_missing_it_is_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "ngh2", None)
-        assert Negotiation(shared()).protocols == [HTTP_1_1]
+        assert Negotiation(shared()).protocols == (HTTP_1_1,)
 
     def test_but_what_is_wrong_with_it_is_not_hidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:

@@ -1,0 +1,41 @@
+"""Where to listen, as an operator writes it; from text to what is meant.
+
+This module must not know how anything is listened on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from daphne_like.errors import ConfigError
+from daphne_like.exchange import Address
+
+
+def admin_place(text: str) -> Address:
+    """What ``--admin-bind`` says; raises :class:`ConfigError`."""
+    return place("--admin-bind", text)
+
+
+def insecure_place(text: str) -> Address:
+    """What ``--insecure-bind`` says; raises :class:`ConfigError`."""
+    return place("--insecure-bind", text)
+
+
+def place(option: str, text: str) -> Address:
+    """A place to listen on from ``host:port``, ``[::1]:9000`` or ``unix:/path``.
+
+    Raises :class:`ConfigError`, which names `option`, for anything else.
+    """
+    kind, _, path = text.partition(":")
+    if kind == "unix" and path:
+        return path, None
+    found = re.fullmatch(r"(\[[^]]+\]|[^]\[:]+):(\d{1,5})", text)
+    if found is None or int(found[2]) > 65535:
+        raise ConfigError(f"{option} {text!r}: write it as host:port, [::1]:9000, or unix:/path.")
+    return found[1], int(found[2])
+
+
+def is_secure(endpoint: str) -> bool:
+    """Whether an endpoint string is of a kind that speaks TLS, behind ``haproxy:`` or not."""
+    kind = endpoint.lower().removeprefix("haproxy:").partition(":")[0]
+    return kind in ("ssl", "tls")

@@ -1,0 +1,165 @@
+"""Certificates as an operator keeps them: in files, by name, and renewed while we serve.
+
+This module must not know how a context is made of a file, nor who listens.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from daphne_like.errors import ConfigError
+from daphne_like.transport.contexts import (
+    Pair,
+    Policy,
+    ServerContext,
+    Words,
+    certificates_in,
+    context_for,
+    facts,
+)
+
+_logger = logging.getLogger("daphne_like.server")
+
+_CERTIFICATES = (".crt", ".pem")
+_KEYS = ".key"
+
+Stamp = tuple[tuple[str, ...], ...]
+"""How files look from outside: it differs when one was written anew, or replaced."""
+
+
+class Source(NamedTuple):
+    """Where certificates are: a directory of them, by name, and one for everybody else."""
+
+    pair: Pair | None = None
+    directory: Path | None = None
+    word: str = "--ssl-sni"
+
+    def __str__(self) -> str:
+        places = [self.pair.certificate if self.pair else None, self.directory]
+        return " and ".join(str(place) for place in places if place is not None)
+
+    def pairs(self) -> list[Pair]:
+        """The certificates of the directory, by file name; raises :class:`ConfigError`."""
+        if self.directory is None:
+            return []
+        words = Words(self.word, self.word)
+        found = [
+            Pair(path, _key_of(path), words=words)
+            for path in self._listed()
+            if path.suffix in _CERTIFICATES
+        ]
+        if not found:
+            raise ConfigError(f"{self.word} {self.directory}: no *.pem or *.crt is in it.")
+        return found
+
+    def _listed(self) -> list[Path]:
+        directory = Path(self.directory or "")
+        try:
+            return sorted(directory.iterdir())
+        except OSError as error:
+            raise ConfigError(f"{self.word} {directory}: {error.strerror or error}.") from None
+
+    def files(self) -> Iterator[Path]:
+        """Every file that counts, as far as it is there."""
+        if self.pair is not None:
+            yield from (file for file in self.pair[:3] if file is not None)
+        if self.directory is not None:
+            yield self.directory
+            yield from self._listed()
+
+
+def _key_of(certificate: Path) -> Path:
+    beside = certificate.with_suffix(_KEYS)
+    return beside if beside.exists() else certificate
+
+
+class Certificates:
+    """The certificates of one listener, as they are now; raises :class:`ConfigError`."""
+
+    def __init__(self, source: Source, policy: Policy) -> None:
+        self._source = source
+        self._policy = policy
+        self._stamp = self._look()
+        self.context = self._read()
+        self.facts = facts
+
+    def reload(self) -> None:
+        """Read the files again; where they are not in order those of before stay."""
+        self._stamp = self._look()
+        try:
+            self.context = self._read()
+        except ConfigError as error:
+            _logger.error("Keeping the certificates of before: %s", error)
+        else:
+            _logger.info("Read the certificates of %s again", self._source)
+
+    def check(self) -> None:
+        """Read the files again if they have changed since they were read, or were tried."""
+        if self._look() != self._stamp:
+            self.reload()
+
+    def _look(self) -> Stamp:
+        try:
+            return tuple(_stamp(file) for file in self._files())
+        except ConfigError as error:
+            return ((str(error),),)
+
+    def _files(self) -> Iterator[Path]:
+        yield from self._source.files()
+        for name in (self._policy.authorities, self._policy.dh_parameters):
+            if name is not None:
+                yield Path(name)
+
+    def _read(self) -> ServerContext:
+        named = [(pair, context_for(pair, self._policy)) for pair in self._source.pairs()]
+        default = (
+            named[0][1]
+            if self._source.pair is None
+            else context_for(self._source.pair, self._policy)
+        )
+        table: dict[str, ServerContext] = {}
+        for pair, context in named:
+            for name in _names_of(pair):
+                table.setdefault(name, context)
+        if table:
+            default.sni_callback = chooser(table)
+        return default
+
+
+def _names_of(pair: Pair) -> list[str]:
+    from daphne_like.transport import x509  # Only who has several certificates pays for it.
+
+    [own, *_] = certificates_in(pair.words.certificate, pair.certificate)
+    try:
+        return x509.names_of(own)
+    except ValueError as error:
+        raise ConfigError(f"{pair.words.certificate} {pair.certificate}: {error}.") from None
+
+
+def chooser(table: dict[str, ServerContext]) -> Callable[[ssl.SSLObject, str | None, Any], None]:
+    """What OpenSSL asks for the context to a name: the name's own, or a wildcard's (RFC 6125).
+
+    A wildcard stands for one label. Where there is none the connection keeps the context it has.
+    """
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: Any) -> None:
+        if name is None:
+            return
+        name = name.lower()
+        found = table.get(name) or table.get("*." + name.partition(".")[2])
+        if found is not None:
+            connection.context = found
+
+    return choose
+
+
+def _stamp(file: Path) -> tuple[str, ...]:
+    try:
+        found = file.stat()
+    except OSError as error:
+        return str(file), str(error.errno)
+    return str(file), str(found.st_mtime_ns), str(found.st_size), str(found.st_ino)

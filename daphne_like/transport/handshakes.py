@@ -1,0 +1,77 @@
+"""The handshakes of a server: whose turn it is, how many there are, and which have failed.
+
+A handshake costs more than a hundred requests: of those who come at once only some are worked on
+in one turn of the loop, so that who is connected already does not stand still. This module must
+not know TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from itertools import islice
+from typing import Any, Protocol
+
+from daphne_like.tally import ONE_BY_ONE, Tally, and_others
+from daphne_like.transport.arrival import Roll, shown
+
+_logger = logging.getLogger("daphne_like.server")
+
+_AT_A_TIME = 8
+"""Handshakes that begin in one turn of the loop; each may take a millisecond."""
+
+
+class Shaking(Protocol):
+    """A connection that has begun to shake hands."""
+
+    def proceed(self) -> None:
+        """It is this connection's turn."""
+
+
+class Handshakes:
+    """Every handshake of a server that has begun: those under way, and those that wait.
+
+    `answer` is what is sent to a client that speaks in plain, before the connection closes.
+    """
+
+    def __init__(self, roll: Roll, answer: bytes = b"") -> None:
+        self.roll = roll
+        self.answer = answer
+        self._most = roll.limits.handshakes or sys.maxsize
+        self._waiting: dict[Shaking, None] = {}
+        self._under_way: set[Shaking] = set()
+        self._due = False
+        self._tally = Tally(roll.clock.seconds, most=ONE_BY_ONE)
+
+    def enter(self, connection: Shaking) -> None:
+        """Let `connection` proceed when its turn has come: never within this call."""
+        self._waiting[connection] = None
+        self._expect_turn()
+
+    def leave(self, connection: Shaking) -> None:
+        """The handshake of `connection` is over, or nobody waits for it any more."""
+        self._waiting.pop(connection, None)
+        self._under_way.discard(connection)
+        self._expect_turn()
+
+    def _expect_turn(self) -> None:
+        if self._waiting and not self._due and len(self._under_way) < self._most:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = False
+        room = min(_AT_A_TIME, self._most - len(self._under_way))
+        for connection in list(islice(self._waiting, room)):
+            del self._waiting[connection]
+            self._under_way.add(connection)
+            connection.proceed()
+        self._expect_turn()
+
+    def failed(self, peer: Any, reason: str, level: int = logging.WARNING) -> None:
+        """A connection is closed without a protocol: log it, but for a flood."""
+        told = self._tally.count()
+        if told:
+            line = "Closed a connection from %s: its TLS handshake %s%s"
+            _logger.log(level, line, shown(peer), reason, and_others(told))

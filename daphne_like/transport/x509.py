@@ -1,0 +1,80 @@
+"""What a certificate says, and how one for development is made: X.509 by ``cryptography``.
+
+The only module that imports it; it is imported itself where one of these is needed, and not
+before. It must not know what a certificate is used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_LIFE = timedelta(days=397)
+"""Longer than this no browser lets a certificate be."""
+
+_BEFORE = timedelta(hours=1)
+"""Clocks differ."""
+
+
+def names_of(pem: bytes) -> list[str]:
+    """The host names and addresses that the first certificate of `pem` is for, in lower case.
+
+    Raises :class:`ValueError` for what is none.
+    """
+    certificate = x509.load_pem_x509_certificate(pem)
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    hosts = found.get_values_for_type(x509.DNSName)
+    addresses = found.get_values_for_type(x509.IPAddress)
+    return [host.lower() for host in hosts] + [str(address) for address in addresses]
+
+
+def subject_of(der: bytes) -> str:
+    """The subject of a certificate, spelt as RFC 4514 says."""
+    return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+
+
+def end_of(pem: bytes) -> datetime:
+    """When the first certificate of `pem` ends; raises :class:`ValueError` for what is none."""
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+
+
+def self_signed(names: Iterable[str], now: datetime) -> bytes:
+    """A key and a certificate of its own for `names`, in one: for development."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "daphne-like development")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BEFORE)
+        .not_valid_after(now + _LIFE)
+        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return secret + made.public_bytes(serialization.Encoding.PEM)
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,250 @@
+"""Certificates in files: which is shown to whom, and what happens when the files change."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daphne_like.errors import ConfigError
+from daphne_like.transport.certificates import Certificates, Source, chooser
+from daphne_like.transport.contexts import Pair, Policy
+from tests.support.certificates import Client, Issued, authority, client_context, localhost, shaken
+
+FIRST = authority().issue("a.example", "*.w.example", "localhost")
+SECOND = authority().issue("b.example", "localhost")
+
+
+def name_shown(certificates: Certificates, name: str) -> str:
+    """The first name in the certificate that a client is shown that asks for `name`."""
+    context = client_context()
+    context.check_hostname = False
+    server, _ = shaken(certificates.context, Client(context, name))
+    return first_name(certificates.facts(server)["server_cert"])
+
+
+def first_name(pem: str) -> str:
+    from daphne_like.transport import x509
+
+    return x509.names_of(pem.encode())[0]
+
+
+def pair(path: str) -> Pair:
+    return Pair(Path(path), Path(path))
+
+
+# --- Which ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Two certificates, one in one file and one in two, and what does not count."""
+    made = tmp_path / "sni"
+    made.mkdir()
+    FIRST.write_in_one(made, "1")
+    SECOND.write(made, "2")
+    (made / "README").write_text("not a certificate")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("a.example", "a.example"),
+        ("A.EXAMPLE", "a.example"),
+        ("b.example", "b.example"),
+        ("x.w.example", "a.example"),
+        ("localhost", "a.example"),
+        ("x.y.w.example", "default"),
+        ("w.example", "default"),
+        ("unknown.example", "default"),
+    ],
+)
+def test_a_client_is_shown_the_certificate_of_the_name_it_asks_for(
+    directory: Path, tmp_path: Path, asked: str, shown: str
+) -> None:
+    default = authority().issue("default").write_in_one(tmp_path, "default")
+    certificates = Certificates(Source(pair(default), directory), Policy())
+    assert name_shown(certificates, asked) == shown
+
+
+def test_whatever_is_shown_the_policy_is_the_same(directory: Path) -> None:
+    client = client_context()
+    client.set_alpn_protocols(["http/1.1", "h2"])
+    policy = Policy((b"h2", b"http/1.1"), oldest="1.3")
+    certificates = Certificates(Source(directory=directory), policy)
+    server, _ = shaken(certificates.context, Client(client, "b.example"))
+    assert first_name(certificates.facts(server)["server_cert"]) == "b.example"
+    assert (server.selected_alpn_protocol(), server.version()) == ("h2", "TLSv1.3")
+
+
+def test_without_one_for_everybody_else_it_is_the_first(directory: Path) -> None:
+    certificates = Certificates(Source(directory=directory), Policy())
+    assert name_shown(certificates, "unknown.example") == "a.example"
+    assert name_shown(certificates, "b.example") == "b.example"
+
+
+def test_a_client_that_asks_for_no_name_gets_what_there_is_for_everybody() -> None:
+    class Connection:
+        context = "default"
+
+    connection: Any = Connection()
+    choose = chooser({"a.example": "another"})  # type: ignore[dict-item]
+    choose(connection, None, None)
+    assert connection.context == "default"
+    choose(connection, "a.example", None)
+    assert connection.context == "another"
+
+
+def test_a_key_beside_a_pem_file_is_its_key(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_bytes(FIRST.chain)
+    (tmp_path / "a.key").write_bytes(FIRST.encrypted("secret"))
+    certificates = Certificates(Source(directory=tmp_path), Policy(password="secret"))
+    assert name_shown(certificates, "localhost") == "a.example"
+
+
+def test_a_certificate_without_names_is_for_everybody_else(tmp_path: Path) -> None:
+    authority().issue().write_in_one(tmp_path)
+    certificates = Certificates(Source(directory=tmp_path), Policy())
+    assert certificates.context.sni_callback is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "--ssl-sni {}: No such file or directory."),
+        ({}, "--ssl-sni {}: no *.pem or *.crt is in it."),
+        ({"a.crt": FIRST.chain}, "--ssl-sni {}/a.crt: it holds no private key in PEM form."),
+        ({"chain.pem": b""}, "--ssl-sni {}/chain.pem: it holds no certificate in PEM form."),
+        (
+            {"a.crt": FIRST.chain, "a.key": SECOND.key},
+            "--ssl-sni {}/a.key: it is not the key of {}/a.crt.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_directory_is_one_line(
+    tmp_path: Path, content: dict[str, bytes] | None, said: str
+) -> None:
+    place = tmp_path / "sni"
+    if content is not None:
+        place.mkdir()
+        for name, data in content.items():
+            (place / name).write_bytes(data)
+    with pytest.raises(ConfigError) as refusal:
+        Certificates(Source(directory=place), Policy())
+    assert str(refusal.value) == said.format(place, place)
+
+
+def test_a_certificate_whose_names_cannot_be_read_is_refused(directory, monkeypatch) -> None:
+    from daphne_like.transport import x509
+
+    def fail(pem: bytes) -> Any:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(x509, "names_of", fail)
+    with pytest.raises(ConfigError, match=r"--ssl-sni .*/1.pem: odd\."):
+        Certificates(Source(directory=directory), Policy())
+
+
+# --- Renewal ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> tuple[Certificates, Path]:
+    """The certificate of one file, and the file."""
+    path = Path(FIRST.write_in_one(tmp_path))
+    return Certificates(Source(pair(str(path))), Policy()), path
+
+
+def put(path: Path, issued: Issued | None) -> None:
+    """Put another file in the place of one, as certbot does."""
+    new = path.with_suffix(".new")
+    new.write_bytes(b"broken" if issued is None else issued.key + issued.chain)
+    new.replace(path)
+
+
+def test_a_renewed_file_is_read_when_it_is_looked_at(one, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    certificates, path = one
+    before = certificates.context
+    certificates.check()
+    assert certificates.context is before
+    put(path, SECOND)
+    certificates.check()
+    certificates.check()
+    assert name_shown(certificates, "localhost") == "b.example"
+    assert caplog.messages == [f"Read the certificates of {path} again"]
+    assert caplog.records[0].levelname == "INFO"
+
+
+def test_a_file_is_read_whenever_that_is_asked_for(one, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    certificates, path = one
+    before = certificates.context
+    certificates.reload()
+    certificates.check()
+    assert certificates.context is not before
+    assert caplog.messages == [f"Read the certificates of {path} again"]
+
+
+def test_a_broken_file_changes_nothing_and_is_told_of_once(one, caplog) -> None:
+    certificates, path = one
+    for _ in range(2):
+        put(path, None)
+        certificates.check()
+        certificates.check()
+    path.unlink()
+    certificates.check()
+    certificates.check()
+    assert name_shown(certificates, "localhost") == "a.example"
+    kept = "Keeping the certificates of before: --ssl-certfile "
+    broken = f"{kept}{path}: it holds no certificate in PEM form."
+    assert caplog.messages == [broken, broken, f"{kept}{path}: No such file or directory."]
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    put(path, SECOND)
+    certificates.check()
+    assert name_shown(certificates, "localhost") == "b.example"
+
+
+def test_connections_keep_what_they_have_begun_with(one) -> None:
+    certificates, path = one
+    server, _ = shaken(certificates.context)
+    put(path, SECOND)
+    certificates.check()
+    server.write(b"still here")
+    assert first_name(certificates.facts(server)["server_cert"]) == "a.example"
+
+
+def test_a_directory_may_gain_and_lose_certificates(directory: Path, caplog: Any) -> None:
+    certificates = Certificates(Source(directory=directory), Policy())
+    authority().issue("c.example").write_in_one(directory, "3")
+    certificates.check()
+    assert name_shown(certificates, "c.example") == "c.example"
+    (directory / "1.pem").unlink()
+    certificates.check()
+    assert name_shown(certificates, "a.example") == "b.example"
+    before = certificates.context
+    for path in directory.iterdir():
+        path.unlink()
+    directory.rmdir()
+    certificates.check()
+    certificates.check()
+    assert certificates.context is before
+    [line] = caplog.messages
+    assert line.endswith(f"--ssl-sni {directory}: No such file or directory.")
+
+
+def test_the_authorities_are_looked_at_too(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    source = Source(pair(localhost().write_in_one(tmp_path)), tmp_path)
+    authorities = tmp_path / "ca"
+    authorities.write_bytes(authority().pem)
+    certificates = Certificates(source, Policy(clients="optional", authorities=str(authorities)))
+    authorities.write_bytes(authority().pem * 2)
+    certificates.check()
+    place = tmp_path / "server.pem"
+    assert caplog.messages == [f"Read the certificates of {place} and {tmp_path} again"]
+    assert certificates.context.verify_mode == ssl.CERT_OPTIONAL

@@ -1,0 +1,77 @@
+"""The certificate for development: where it is kept, for whom, and how long."""
+
+from __future__ import annotations
+
+import atexit
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daphne_like.transport import x509
+from daphne_like.transport.development import LOCAL, certificate_for, names_for
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("host", [None, "", "0.0.0.0", "::", "[::1]", "127.0.0.1", "LOCALHOST"])
+def test_this_machine_has_names_of_its_own(host: str | None) -> None:
+    assert names_for(host) == list(LOCAL)
+
+
+@pytest.mark.parametrize(("host", "name"), [("192.0.2.1", "192.0.2.1"), ("[fe80::1]", "fe80::1")])
+def test_and_the_one_that_is_listened_on(host: str, name: str) -> None:
+    assert names_for(host) == [*LOCAL, name]
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({"XDG_CACHE_HOME": "{}/x", "HOME": "{}/h"}, "x"),
+        ({"HOME": "{}/h"}, "h/.cache"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "{}/h"}, "h/.cache"),
+    ],
+)
+def test_it_is_in_the_users_cache_and_nobody_elses(
+    tmp_path: Path, variables: dict[str, str], place: str
+) -> None:
+    given = {name: text.format(tmp_path) for name, text in variables.items()}
+    made = certificate_for(LOCAL, given, NOW)
+    assert made == tmp_path / place / "daphne-like/development.pem"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert made.parent.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in made.parent.iterdir()] == ["development.pem"]
+    assert x509.names_of(made.read_bytes()) == list(LOCAL)
+
+
+def test_it_stays_while_it_fits(tmp_path: Path) -> None:
+    def at(days: int, *more: str) -> bytes:
+        now = NOW + timedelta(days=days)
+        return certificate_for([*LOCAL, *more], {"HOME": str(tmp_path)}, now).read_bytes()
+
+    first = at(0)
+    assert at(380) == first
+    second = at(384)
+    assert second != first, "it would have ended in 13 days"
+    assert at(384) == second
+    third = at(384, "192.0.2.1")
+    assert third != second
+    assert at(384) == third, "which has those names, too"
+
+
+def test_what_is_broken_is_made_anew(tmp_path: Path) -> None:
+    made = certificate_for(LOCAL, {"HOME": str(tmp_path)})
+    made.write_bytes(b"broken")
+    assert certificate_for(LOCAL, {"HOME": str(tmp_path)}) == made
+    assert x509.names_of(made.read_bytes()) == list(LOCAL)
+
+
+def test_without_a_place_it_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[Any] = []
+    monkeypatch.setattr(atexit, "register", lambda *given, **more: ends.append((given, more)))
+    made = certificate_for(LOCAL, {})
+    assert x509.names_of(made.read_bytes()) == list(LOCAL)
+    [((end, *given), more)] = ends
+    end(*given, **more)
+    assert not made.parent.exists()

@@ -1,0 +1,122 @@
+"""Whose turn it is to shake hands, and what is told of handshakes that fail."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.task import Clock
+
+from daphne_like.limits import Limits
+from daphne_like.transport.handshakes import Handshakes
+from tests.unit.transport.fakes import Loop
+
+PEER = IPv4Address("TCP", "192.0.2.1", 11)
+
+
+class Roll:
+    def __init__(self, **limits: Any) -> None:
+        self.clock = Clock()
+        self.limits = Limits(**limits)
+
+    def opened(self, connection: Any) -> None:
+        """Not ours to say."""
+
+    closed = opened
+
+
+class Shaking:
+    """A connection that notes when its turn comes."""
+
+    def __init__(self, number: int, turns: list[int]) -> None:
+        self.number = number
+        self.turns = turns
+
+    def proceed(self) -> None:
+        self.turns.append(self.number)
+
+
+def crowd(handshakes: Handshakes, count: int) -> tuple[list[Shaking], list[int]]:
+    turns: list[int] = []
+    connections = [Shaking(number, turns) for number in range(count)]
+    for connection in connections:
+        handshakes.enter(connection)
+    return connections, turns
+
+
+def test_of_a_crowd_some_begin_in_each_turn_in_the_order_in_which_they_came(loop: Loop) -> None:
+    _, turns = crowd(Handshakes(Roll()), 20)
+    for begun in (0, 8, 16, 20):
+        assert turns == list(range(begun))
+        assert len(loop.due) == (begun < 20)
+        loop.turn()
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_are_under_way_than_may_be(loop: Loop, most: int) -> None:
+    handshakes = Handshakes(Roll(handshakes=most))
+    connections, turns = crowd(handshakes, 5)
+    loop.turn()
+    assert turns == list(range(most))
+    assert loop.due == []
+    handshakes.leave(connections[0])
+    handshakes.leave(connections[0])
+    loop.turn()
+    assert turns == list(range(most + 1))
+
+
+def test_without_a_limit_nobody_waits_for_another(loop: Loop) -> None:
+    _, turns = crowd(Handshakes(Roll(handshakes=0)), 8)
+    loop.turn()
+    assert turns == list(range(8))
+
+
+def test_who_leaves_before_his_turn_is_forgotten(loop: Loop) -> None:
+    handshakes = Handshakes(Roll(handshakes=1))
+    connections, turns = crowd(handshakes, 3)
+    loop.turn()
+    handshakes.leave(connections[1])
+    handshakes.leave(connections[0])
+    loop.turn()
+    assert turns == [0, 2]
+    handshakes.leave(connections[2])
+    assert loop.due == []
+
+
+def test_a_turn_may_end_at_once(loop: Loop) -> None:
+    class Brief(Shaking):
+        def proceed(self) -> None:
+            super().proceed()
+            handshakes.leave(self)
+
+    handshakes = Handshakes(Roll(handshakes=1))
+    turns: list[int] = []
+    for number in range(3):
+        handshakes.enter(Brief(number, turns))
+    while loop.due:
+        loop.turn()
+    assert turns == [0, 1, 2]
+
+
+def test_of_a_flood_only_the_number_is_told(caplog: Any) -> None:
+    handshakes = Handshakes(roll := Roll())
+    for seconds in (0, 10):
+        roll.clock.advance(seconds)
+        for _ in range(25):
+            handshakes.failed(PEER, "failed: x")
+    handshakes.failed(UNIXAddress(None), "ended", logging.INFO)
+    line = "Closed a connection from 192.0.2.1:11: its TLS handshake failed: x"
+    assert len(caplog.messages) == 40
+    assert caplog.messages[0] == line
+    assert caplog.messages[20] == line + ", and 5 others before"
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_what_happens_every_day_is_no_warning(caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    Handshakes(Roll()).failed(UNIXAddress(None), "ended early", logging.INFO)
+    [record] = caplog.records
+    assert record.levelname == "INFO"
+    assert record.message == "Closed a connection from a Unix socket: its TLS handshake ended early"

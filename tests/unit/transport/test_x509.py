@@ -1,0 +1,58 @@
+"""What a certificate says, against what it was made with; and the one that is made for itself."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509 as library
+
+from daphne_like.transport import x509
+from tests.support.certificates import Client, authority, localhost, shaken
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_certificate_is_for_the_names_in_its_extension() -> None:
+    issued = authority().issue("a.example", "*.B.example", "192.0.2.1", "::1")
+    assert x509.names_of(issued.own) == ["a.example", "*.b.example", "192.0.2.1", "::1"]
+    assert x509.names_of(issued.chain) == x509.names_of(issued.own)
+    assert x509.names_of(authority().issue().own) == [], "a subject is no host"
+
+
+def test_what_is_no_certificate_is_refused() -> None:
+    for read in (x509.names_of, x509.end_of):
+        with pytest.raises(ValueError, match="PEM"):
+            read(b"nothing")
+
+
+@pytest.mark.parametrize("subject", ["CN=one", "CN=a\\, b,O=c\\+d,C=NO"])
+def test_a_subject_is_spelt_as_the_rfc_says(subject: str) -> None:
+    der = ssl.PEM_cert_to_DER_cert(authority().issue(subject=subject).own.decode())
+    assert x509.subject_of(der) == subject
+
+
+def test_a_certificate_ends_when_it_says() -> None:
+    left = x509.end_of(localhost().own) - datetime.now(UTC)
+    assert timedelta(days=29) < left <= timedelta(days=30)
+
+
+def test_one_for_development_serves_its_names_and_signs_nothing(tmp_path: Path) -> None:
+    pem = x509.self_signed(["localhost", "127.0.0.1", "::1"], NOW)
+    assert x509.names_of(pem) == ["localhost", "127.0.0.1", "::1"]
+    assert x509.end_of(pem) == NOW + timedelta(days=397)
+    made = library.load_pem_x509_certificate(pem)
+    assert not made.extensions.get_extension_for_class(library.BasicConstraints).value.ca
+    made.verify_directly_issued_by(made)
+    (tmp_path / "one.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "one.pem")
+    now = x509.self_signed(["localhost"], datetime.now(UTC))
+    (tmp_path / "now.pem").write_bytes(now)
+    context.load_cert_chain(tmp_path / "now.pem")
+    trusting = ssl.create_default_context(cafile=tmp_path / "now.pem")
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert shaken(context, Client(trusting))[0].version() == "TLSv1.3"
+    assert x509.self_signed(["localhost"], NOW) != x509.self_signed(["localhost"], NOW)
