@@ -78,11 +78,13 @@ unit: $(VENV)/.tests ## Run the tests (pytest); ARGS="-k name" chooses
 coverage: $(VENV)/.tests ## Run the tests and list the lines they miss
 	@$(BIN)/pytest -n 2 --dist loadscope --cov=daphne_like $(ARGS)
 
-fuzz: $(VENV)/.tests ## Let atheris attack the HTTP/1 connection for SECONDS (60)
+fuzz: $(VENV)/.tests ## Let atheris attack HTTP/1 and HTTP/2 for SECONDS each (60)
 	@$(PIP) atheris
-	@mkdir -p build/fuzz/http1
-	@$(BIN)/python -m tests.fuzz http1 -max_total_time=$(or $(SECONDS),60) -max_len=1000 \
-		-artifact_prefix=build/fuzz/ build/fuzz/http1 tests/fuzz/corpus/http1
+	@set -e; for target in $(or $(TARGET),http1 http2); do \
+		mkdir -p build/fuzz/$$target; \
+		$(BIN)/python -m tests.fuzz $$target -max_total_time=$(or $(SECONDS),60) -max_len=1000 \
+			-artifact_prefix=build/fuzz/ build/fuzz/$$target tests/fuzz/corpus/$$target; \
+	done
 
 conformance: $(VENV)/.tests $(SUITE)/.ready ## Hold WebSockets against the whole Autobahn testsuite
 	@$(BIN)/python -m tests.conformance $(ARGS)

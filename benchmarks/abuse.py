@@ -105,20 +105,22 @@ async def _probe(port: int, latencies: list[float], over: asyncio.Event) -> None
         await asyncio.sleep(PACE / 10)
 
 
-async def crowd(port: int, each: int) -> tuple[dict[str, set[bytes]], list[float]]:
-    """Let `each` clients of every kind come at once; how they ended, and the probe's latencies.
+async def crowd(
+    port: int, each: int, kinds: dict[str, Sender] = KINDS
+) -> tuple[dict[str, set[bytes]], list[float]]:
+    """Let `each` clients of all `kinds` come at once; how they ended, and the probe's latencies.
 
     Returns when the server has closed every connection.
     """
     latencies: list[float] = []
     over = asyncio.Event()
     probing = asyncio.ensure_future(_probe(port, latencies, over))
-    clients = [_client(port, send) for send in KINDS.values() for _ in range(each)]
+    clients = [_client(port, send) for send in kinds.values() for _ in range(each)]
     ended = await asyncio.gather(*clients)
     over.set()
     await probing
-    kinds = enumerate(KINDS)
-    return {name: set(ended[at * each : (at + 1) * each]) for at, name in kinds}, latencies
+    seen = {name: set(ended[at * each : (at + 1) * each]) for at, name in enumerate(kinds)}
+    return seen, latencies
 
 
 SHORT = ("--head-timeout", "3", "--body-timeout", "3", "--write-timeout", "3", "--linger", "1")

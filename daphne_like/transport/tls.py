@@ -206,7 +206,7 @@ class TLSTransport(ArrivingTransport):
             self._lost_before()
             self._handshakes.leave(self)
         else:
-            del self._deliver
+            del self._deliver, self._send
         super().connection_lost(reason)
 
     def _lost_before(self) -> None:

@@ -69,7 +69,6 @@ class HTTP2Connection(Patience, Protocol):
         self._leaving: list[Exchange] = []
         self._heads = 0
         self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
-        self._most_requests = limits.connection_requests
         self._served = 0
         self._newest = 0
         self._pushing = True
@@ -110,7 +109,7 @@ class HTTP2Connection(Patience, Protocol):
             self._expect_more(stream, request, reader.framing)
         if not self._beating:
             self._begin_pulse()
-        if self._served == self._most_requests:
+        if self._served == self.limits.connection_requests:
             self._begin_goodbye()
         exchange = self._shared.open(request, stream)
         # An application that starts at once may have answered already.

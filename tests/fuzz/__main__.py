@@ -1,4 +1,4 @@
-"""Let atheris think of inputs: ``python -m tests.fuzz http1``, and then atheris's arguments."""
+"""Let atheris think of inputs: ``python -m tests.fuzz http2``, and then atheris's arguments."""
 
 import importlib
 import logging

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import http1
+from tests.fuzz import http1, http2
 
 CORPUS = Path(__file__).with_name("corpus")
-INPUTS = sorted((CORPUS / "http1").iterdir())
+TARGETS = {"http1": http1, "http2": http2}
+INPUTS = sorted(CORPUS.glob("*/*"))
 
 
-@pytest.mark.parametrize("path", INPUTS, ids=[path.name for path in INPUTS])
-def test_what_was_kept_for_http1(path: Path) -> None:
-    http1.one_input(path.read_bytes())
+@pytest.mark.parametrize("path", INPUTS, ids=[f"{one.parent.name}-{one.name}" for one in INPUTS])
+def test_what_was_kept(path: Path) -> None:
+    TARGETS[path.parent.name].one_input(path.read_bytes())
 
 
-def test_there_is_a_corpus() -> None:
-    assert len(INPUTS) >= 30
+@pytest.mark.parametrize("target", TARGETS)
+def test_there_is_a_corpus(target: str) -> None:
+    assert len(list((CORPUS / target).iterdir())) >= 30

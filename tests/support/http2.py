@@ -19,9 +19,7 @@ from h2.settings import SettingCodes, Settings
 from daphne_like.exchange import Field
 from daphne_like.wire.http2 import HTTP2Connection
 from tests.support import http1
-
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR = 0x00, 0x01, 0x02
-REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0x07, 0x08, 0x0B
+from tests.support.frames import CANCEL, reset
 
 ALL_STREAMS = 2**31 - 1
 """What the first GOAWAY of an orderly end names: any stream may still be taken."""
@@ -42,17 +40,6 @@ KINDS = (
     "CONTINUATION",
 )
 _FRAME_HEAD = 9
-
-
-def frame(kind: int, flags: int, number: int, payload: bytes = b"") -> bytes:
-    """One frame as it is on the wire (RFC 9113, section 4.1)."""
-    head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + number.to_bytes(4, "big")
-    return head + payload
-
-
-def priority_update(number: int, value: bytes) -> bytes:
-    """A PRIORITY_UPDATE of the stream `number` (RFC 9218, section 7.1)."""
-    return frame(0x10, 0, 0, number.to_bytes(4, "big") + value)
 
 
 @dataclass
@@ -180,7 +167,7 @@ class Client:
         if kind == "PUSH_PROMISE":
             promised, block = int.from_bytes(block[:4], "big"), block[4:]
             self.forgotten.add(promised)
-            self.h2._data_to_send += frame(3, 0, promised, CANCEL.to_bytes(4, "big"))
+            self.h2._data_to_send += reset(promised)
         if kind in {"HEADERS", "PUSH_PROMISE"}:
             self.h2.decoder.decode(block)
             return True

@@ -11,7 +11,7 @@ STEP = 32 * 1024 * 1024
 PAUSE = 0.02
 OURS = (
     *("HTTPExchange", "HTTP1Connection", "NativeTransport", "Task", "Deadline"),
-    *("WebSocketExchange", "FrameReader", "TimerHandle"),
+    *("WebSocketExchange", "FrameReader", "TimerHandle", "HTTP2Connection", "HTTP2Stream"),
 )
 written = 0
 

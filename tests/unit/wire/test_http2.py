@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from daphne_like.testing import RecordedExchange
+from daphne_like.testing import MemoryWire, RecordedExchange
+from daphne_like.wire.http2 import HTTP2Connection
+from tests.support.frames import NO_ERROR, PING, frame
 from tests.support.http1 import answering, echoing, splits
-from tests.support.http2 import (
-    Served,
-    frame,
-    pseudo,
-)
+from tests.support.http2 import ALL_STREAMS, Client, Served, pseudo
 
 Connect = Callable[..., Served]
 KIB = 1024
@@ -33,7 +31,7 @@ class TestRequests:
         assert served.last.request.client == ("192.0.2.1", 50000)
         assert served.last.request.server == ("192.0.2.2", 80)
 
-    @pytest.mark.parametrize("pieces", list(splits(b"".join([frame(6, 0, 0, b"12345678")] * 2))))
+    @pytest.mark.parametrize("pieces", list(splits(b"".join([frame(PING, b"12345678")] * 2))))
     def test_frames_come_in_any_pieces(self, connect: Connect, pieces: tuple[bytes, ...]) -> None:
         served = connect()
         for piece in pieces:
@@ -48,6 +46,36 @@ class TestRequests:
         for number, size in enumerate((0, 1, 3000)):
             assert asked[number].reply.body == b"POST /%d " % size + b"x" * size
         assert tunnel.reply.complete
+
+    def test_trailers_of_a_body_end_it(self, connect: Connect) -> None:
+        served = connect()
+        asked = served.ask("POST", more=True)
+        served.client.h2.send_headers(asked.number, [(b"x-sum", b"1")], end_stream=True)
+        served.turn()
+        assert served.last.events == ["body_ended"]
+
+
+class TestPushes:
+    def test_one_is_a_request_of_its_own(self, connect: Connect) -> None:
+        served = connect(ended=lambda exchange: None)
+        asked = served.ask()
+        served.last.stream.push(b"/a", [])
+        served.last.answer(b"pushed")
+        assert asked.reply.pushes == [2]
+        assert served.replies[2].body == b"pushed"
+
+    def test_none_is_made_for_a_client_that_wants_none_or_has_left(self, connect: Connect) -> None:
+        served = connect(pushes=False)
+        served.ask()
+        served.last.stream.push(b"/a", [])
+        served = connect()
+        asked = served.ask()
+        with served.in_one_segment():
+            served.client.reset(asked.number)
+            served.connection.engine.receive_data(served.client.h2.data_to_send())
+            served.open.exchanges[-1].stream.push(b"/a", [])
+        assert len(served.requests) == 1
+        assert served.client.frames[-1][0] != "PUSH_PROMISE"
 
 
 class TestWrites:
@@ -94,7 +122,7 @@ class TestWrites:
             served.ask()
         served.last.start(b"a")
         before = served.wire.writes
-        served.wire.send(frame(6, 0, 0, b"12345678"))
+        served.wire.send(frame(PING, b"12345678"))
         assert served.wire.writes == before + 1
         served.clock.advance(0)
         assert served.wire.writes == before + 1
@@ -162,6 +190,20 @@ class TestWrites:
 
 
 class TestEnds:
+    def test_with_the_last_request_that_it_may_carry(self, connect: Connect) -> None:
+        served = connect(connection_requests=1, ended=answering(b"hi"))
+        assert served.ask().reply.body == b"hi"
+        assert served.wire.closed
+
+    def test_with_the_server_that_stops_while_it_begins(self) -> None:
+        client, at = Client(65535), Served()
+        client.ask(pseudo(), ended=True)
+        at.shared.draining = True
+        wire = MemoryWire(HTTP2Connection(at.shared), at.clock)
+        wire.send(client.h2.data_to_send())
+        client.receive(bytes(wire.received))
+        assert client.goodbyes == [(ALL_STREAMS, NO_ERROR)]
+
     def test_a_client_that_closes_its_side_has_left(self, connect: Connect) -> None:
         served = connect()
         served.ask()

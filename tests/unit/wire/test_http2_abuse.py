@@ -180,12 +180,12 @@ FLOODS = {
 def test_a_flood_of_what_carries_nothing_is_ended(
     attack: Attack, piece: bytes, reads: bool
 ) -> None:
-    attacker = attack(http2_resets=100, http2_control_frames=100)
+    attacker = attack(http2_control_frames=100)
     attacker.ask(POST, end=False)
     if not reads:
         attacker.wire.stop_reading()
     for _ in range(200):
-        attacker.send(piece * 10)
+        attacker.send(piece * 100)
     assert len(attacker.wire.outgoing) < WRITE_BUDGET
     attacker.read()
     assert attacker.is_ended_for(ENHANCE_YOUR_CALM)

@@ -40,6 +40,9 @@ from tests.support.frames import (
 
 Attack = Callable[..., Attacker]
 
+FIRST_GOODBYE = b"\x7f\xff\xff\xff"
+"""The last stream is none in particular: more may be on their way."""
+
 
 def answer(exchange: RecordedExchange) -> None:
     exchange.answer(b"ok")
@@ -165,3 +168,20 @@ def test_a_client_that_says_goodbye_gets_what_it_has_asked_for(attack: Attack) -
     attacker.clock.advance(0)
     assert attacker.body(stream) == b"ok"
     assert attacker.complete(stream)
+
+
+def test_a_connection_that_is_never_idle_has_an_end_too(attack: Attack) -> None:
+    attacker = attack(connection_requests=3)
+    streams = [attacker.ask() for _ in range(5)]
+    assert len(attacker.open.exchanges) == 5
+    assert [one.payload[:4] for one in attacker.frames if one.kind == GOAWAY] == [FIRST_GOODBYE]
+    [asked] = [one for one in attacker.frames if one.kind == PING]
+    attacker.send(frame(PING, asked.payload, ACK))
+    attacker.ask()
+    assert len(attacker.open.exchanges) == 5
+    assert attacker.goaways == [0, 0]
+    for exchange in attacker.open.exchanges:
+        exchange.answer(b"ok")
+    attacker.clock.advance(0)
+    assert all(map(attacker.complete, streams))
+    assert attacker.wire.eof

@@ -9,17 +9,19 @@ import pytest
 
 from daphne_like.testing import MemoryWire
 from daphne_like.wire.http2 import HTTP2Connection
-from tests.support.http1 import answering
-from tests.support.http2 import (
+from tests.support.frames import (
+    DATA,
     ENHANCE_YOUR_CALM,
+    GOAWAY,
+    PING,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
-    Client,
-    Served,
+    SETTINGS,
     frame,
     priority_update,
-    pseudo,
 )
+from tests.support.http1 import answering
+from tests.support.http2 import Client, Served, pseudo
 
 Connect = Callable[..., Served]
 KIB = 1024
@@ -148,9 +150,9 @@ class TestBadClients:
     @pytest.mark.parametrize(
         "raw",
         [
-            frame(6, 0, 0, b"12345678"),
-            frame(4, 0, 0),
-            frame(0, 0, 1),
+            frame(PING, b"12345678"),
+            frame(SETTINGS),
+            frame(DATA, b"", stream=1),
             priority_update(1, b"u=1"),
         ],
         ids=["PING", "SETTINGS", "empty DATA", "PRIORITY_UPDATE"],
@@ -171,7 +173,7 @@ class TestBadClients:
         served = connect(http2_control_frames=20, http2_control_rate=1, keep_alive=1000)
         served.ask()
         for _ in range(100):
-            served.wire.send(frame(6, 0, 0, b"12345678"))
+            served.wire.send(frame(PING, b"12345678"))
             served.wait(1)
         assert served.client.goodbyes == []
 
@@ -187,7 +189,7 @@ class TestBadClients:
     def test_what_breaks_the_rules_ends_all(self, connect: Connect, caplog: Any) -> None:
         served = connect()
         served.ask()
-        served.wire.send(frame(0, 0, 0))
+        served.wire.send(frame(DATA))
         assert served.last.events == ["body_ended", "disconnected"]
         assert str(served.last.over).startswith("HTTP/2: ")
         assert len(caplog.messages) == 1
@@ -198,7 +200,7 @@ class TestBadClients:
         served = connect(http2_resets=1, reads=reads)
         for _ in range(5):
             served.ask("POST", more=True).send(b"abc")
-        served.wire.send(frame(0, 0, 0))
+        served.wire.send(frame(DATA))
         served.turn()
         assert served.client.goodbyes == [(9, PROTOCOL_ERROR)]
         assert {str(each.over)[:8] for each in served.open.exchanges} == {"HTTP/2: "}
@@ -211,7 +213,7 @@ class TestBadClients:
         served.ask()
         served.stop_reading()
         served.last.answer(b"x" * 300 * KIB)
-        served.wire.send(frame(6, 0, 0, b"12345678") * 20)
+        served.wire.send(frame(PING, b"12345678") * 20)
         served.read_on()
         assert served.client.goodbyes == []
         assert served.wire.closed
@@ -226,12 +228,12 @@ class TestBadClients:
     def test_a_goaway_of_the_client_ends_it_when_all_is_answered(self, connect: Connect) -> None:
         served = connect()
         asked = served.ask()
-        served.wire.send(frame(7, 0, 0, bytes(8)))
+        served.wire.send(frame(GOAWAY, bytes(8)))
         assert served.last.over is None
         served.last.answer(b"hi")
         assert asked.reply.body == b"hi"
 
     def test_frames_that_nobody_knows_are_nothing(self, connect: Connect) -> None:
         served = connect(ended=answering(b"hi"))
-        served.wire.send(frame(0xFA, 0, 0, b"grease"), frame(4, 0, 0, b"\xfa\xfa" + bytes(4)))
+        served.wire.send(frame(0xFA, b"grease"), frame(SETTINGS, b"\xfa\xfa" + bytes(4)))
         assert served.ask().reply.body == b"hi"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.http2 import Served, priority_update
+from tests.support.frames import priority_update
+from tests.support.http2 import Served
 
 Connect = Callable[..., Served]
 KIB = 1024

@@ -9,8 +9,9 @@ import pytest
 
 from daphne_like.exchange import ResponseHead
 from daphne_like.headers_sent import response_head
+from tests.support.frames import CANCEL, INTERNAL_ERROR
 from tests.support.http1 import answering
-from tests.support.http2 import CANCEL, INTERNAL_ERROR, Served
+from tests.support.http2 import Served
 
 Connect = Callable[..., Served]
 KIB = 1024

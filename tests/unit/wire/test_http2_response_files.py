@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.http2 import CANCEL, INTERNAL_ERROR, Asked, Served
+from tests.support.frames import CANCEL, INTERNAL_ERROR
+from tests.support.http2 import Asked, Served
 
 Connect = Callable[..., Served]
 KIB = 1024

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.frames import CANCEL, DATA, NO_ERROR, PROTOCOL_ERROR, frame
 from tests.support.http1 import answering
-from tests.support.http2 import CANCEL, NO_ERROR, PROTOCOL_ERROR, Served, frame, pseudo
+from tests.support.http2 import Served, pseudo
 
 Connect = Callable[..., Served]
 KIB = 1024
@@ -306,7 +307,7 @@ class TestEnds:
     ) -> None:
         served = connect(reads=False)
         served.ask("POST", more=True).send(b"abc")
-        served.wire.send(frame(0, 0, 0))  # DATA of no stream.
+        served.wire.send(frame(DATA))  # DATA of no stream.
         assert served.last.events == ["disconnected"]
         assert served.client.goodbyes == []
         served.turn()

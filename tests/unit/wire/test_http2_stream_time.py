@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.frames import CANCEL
 from tests.support.http1 import answering
-from tests.support.http2 import CANCEL, Asked, Served
+from tests.support.http2 import Asked, Served
 
 Connect = Callable[..., Served]
 KIB = 1024

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from daphne_like.testing import RecordedExchange
-from tests.support.http2 import CANCEL, NO_ERROR, Served
+from tests.support.frames import CANCEL, NO_ERROR
+from tests.support.http2 import Served
 
 Connect = Callable[..., Served]
 KIB = 1024

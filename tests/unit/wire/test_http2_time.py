@@ -7,12 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from daphne_like.testing import RecordedExchange
+from tests.support.frames import NO_ERROR
 from tests.support.http1 import answering
-from tests.support.http2 import (
-    ALL_STREAMS,
-    NO_ERROR,
-    Served,
-)
+from tests.support.http2 import ALL_STREAMS, Served
 
 Connect = Callable[..., Served]
 KIB = 1024

@@ -8,17 +8,9 @@ import pytest
 
 from daphne_like.testing import MemoryWire
 from daphne_like.wire.http2 import HTTP2Connection
+from tests.support.frames import ACK, DATA, ENHANCE_YOUR_CALM, NO_ERROR, PING, PROTOCOL_ERROR, frame
 from tests.support.http1 import answering
-from tests.support.http2 import (
-    ALL_STREAMS,
-    ENHANCE_YOUR_CALM,
-    NO_ERROR,
-    PROTOCOL_ERROR,
-    Client,
-    Served,
-    frame,
-    pseudo,
-)
+from tests.support.http2 import ALL_STREAMS, Client, Served, pseudo
 
 Connect = Callable[..., Served]
 KIB = 1024
@@ -98,7 +90,7 @@ class TestServersThatStop:
         served.ask()
         served.wait(30)
         assert served.client.goodbyes == []
-        served.wire.send(frame(6, 1, 0, b"goodbye "))
+        served.wire.send(frame(PING, b"goodbye ", ACK))
         assert served.client.goodbyes == []
 
     def test_one_that_is_being_closed_is_not_told_again(self, connect: Connect) -> None:
@@ -155,7 +147,7 @@ class TestClientsThatBreakTheRules:
     def test_one_that_reads_hears_of_it(self, connect: Connect) -> None:
         served = connect()
         served.ask()
-        served.wire.send(frame(0, 0, 0))
+        served.wire.send(frame(DATA))
         served.turn()
         assert served.client.goodbyes == [(1, PROTOCOL_ERROR)]
         assert served.wire.closed
@@ -165,7 +157,7 @@ class TestClientsThatBreakTheRules:
         served.ask()
         served.stop_reading()
         served.last.start(b"x" * 10 * KIB)
-        served.wire.send(frame(0, 0, 0))
+        served.wire.send(frame(DATA))
         served.wait(30)
         assert not served.wire.closed
         served.read_on()
@@ -179,7 +171,7 @@ class TestClientsThatBreakTheRules:
         served.ask()
         served.stop_reading()
         served.last.start(b"x" * 10 * KIB)
-        pings = [frame(6, 0, 0, b"12345678")] * 20
+        pings = [frame(PING, b"12345678")] * 20
         served.wire.send(*([b"".join(pings)] if at_once else pings))
         assert served.last.events[-1] == "disconnected"
         served.wait(30)
@@ -193,7 +185,7 @@ class TestClientsThatBreakTheRules:
         with served.in_one_segment():
             served.ask()
             said = served.client.h2.data_to_send()
-            served.wire.send(said + frame(0, 0, 0))
+            served.wire.send(said + frame(DATA))
         assert served.last.events == ["body_ended", "disconnected"]
         assert served.client.goodbyes[-1] == (1, PROTOCOL_ERROR)
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from daphne_like.testing import RecordedExchange
-from tests.support.http2 import ALL_STREAMS, Asked, Served, connecting, priority_update, pseudo
+from tests.support.frames import priority_update
+from tests.support.http2 import ALL_STREAMS, Asked, Served, connecting, pseudo
 
 STREAMS = 6
 READ_BUDGET = 1000
