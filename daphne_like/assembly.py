@@ -18,7 +18,6 @@ from typing import Any, cast
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from daphne_like import config as configuration
 from daphne_like import health
 from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
 from daphne_like.access_format import compiled, daphne_in_colour
@@ -33,6 +32,7 @@ from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.origins import from_pages
+from daphne_like.places import addresses
 from daphne_like.proxies import Proxies
 from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
@@ -236,7 +236,7 @@ def listening_on(
         (text, endpoints.from_string(reactor, text, limits, *asked)) for text in config.endpoints
     ]
     around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
-    address = configuration.addresses(config)
+    address = addresses(config)
     if address is not None:
         endpoint = endpoints.tcp(reactor, *address, limits, **around)
         found.append(("{}:{}".format(*address), endpoint))

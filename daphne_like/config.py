@@ -387,23 +387,3 @@ class Config:
 def facts(config: Config) -> tuple[str, ...]:
     """What the proxy says: the words of ``--forwarded-fields``."""
     return tuple(word.strip().lower() for word in config.forwarded_fields.split(","))
-
-
-def addresses(config: Config) -> tuple[str, int] | None:
-    """The TCP address to listen on, or ``None`` where only other ways were asked for.
-
-    Daphne's rule: with nothing given both have their default, with one given the other has.
-    """
-    elsewhere = config.unix_socket or config.file_descriptor is not None or config.endpoints
-    if config.host is None and config.port is None and elsewhere:
-        return None
-    return (
-        "127.0.0.1" if config.host is None else config.host,
-        8000 if config.port is None else config.port,
-    )
-
-
-def listens(config: Config) -> bool:
-    """Whether options, not endpoint strings alone, say where to listen."""
-    inherited = config.file_descriptor is not None
-    return bool(addresses(config) or config.unix_socket) or inherited

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from daphne_like.config import FACTS, GROUPS, Config, facts, listens
+from daphne_like.config import FACTS, GROUPS, Config, facts
 from daphne_like.errors import ConfigError
 from daphne_like.headers import is_free
 from daphne_like.limits import Limits
-from daphne_like.places import is_secure
+from daphne_like.places import is_secure, listens
 from daphne_like.values import LEVELS, level, sendable
 
 

@@ -6,9 +6,13 @@ This module must not know how anything is listened on.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address
+
+if TYPE_CHECKING:
+    from daphne_like.config import Config
 
 
 def admin_place(text: str) -> Address:
@@ -39,3 +43,23 @@ def is_secure(endpoint: str) -> bool:
     """Whether an endpoint string is of a kind that speaks TLS, behind ``haproxy:`` or not."""
     kind = endpoint.lower().removeprefix("haproxy:").partition(":")[0]
     return kind in ("ssl", "tls")
+
+
+def addresses(config: Config) -> tuple[str, int] | None:
+    """The TCP address to listen on, or ``None`` where only other ways were asked for.
+
+    Daphne's rule: with nothing given both have their default, with one given the other has.
+    """
+    elsewhere = config.unix_socket or config.file_descriptor is not None or config.endpoints
+    if config.host is None and config.port is None and elsewhere:
+        return None
+    return (
+        "127.0.0.1" if config.host is None else config.host,
+        8000 if config.port is None else config.port,
+    )
+
+
+def listens(config: Config) -> bool:
+    """Whether options, not endpoint strings alone, say where to listen."""
+    inherited = config.file_descriptor is not None
+    return bool(addresses(config) or config.unix_socket) or inherited

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from daphne_like.config import Config
 from daphne_like.errors import ConfigError
-from daphne_like.places import admin_place, insecure_place, is_secure
+from daphne_like.places import addresses, admin_place, insecure_place, is_secure, listens
 
 
 @pytest.mark.parametrize("read", [admin_place, insecure_place])
@@ -55,3 +56,35 @@ def test_any_other_is_refused(read, option, text) -> None:
 )
 def test_an_endpoint_is_secure_by_its_kind(endpoint, secure) -> None:
     assert is_secure(endpoint) is secure
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({}, ("127.0.0.1", 8000)),
+        ({"host": "::1"}, ("::1", 8000)),
+        ({"host": "[::1]"}, ("[::1]", 8000)),
+        ({"port": 0}, ("127.0.0.1", 0)),
+        ({"host": ""}, ("", 8000)),
+        ({"unix_socket": "/s"}, None),
+        ({"file_descriptor": 0}, None),
+        ({"endpoints": ("tcp:1",)}, None),
+        ({"unix_socket": "/s", "port": 1}, ("127.0.0.1", 1)),
+    ],
+)
+def test_an_address_is_listened_on_by_daphnes_rule(values, address) -> None:
+    assert addresses(Config(**values)) == address
+
+
+@pytest.mark.parametrize(
+    ("values", "options_do"),
+    [
+        ({}, True),
+        ({"unix_socket": "/s"}, True),
+        ({"file_descriptor": 0}, True),
+        ({"endpoints": ("tcp:1",)}, False),
+        ({"endpoints": ("tcp:1",), "port": 0}, True),
+    ],
+)
+def test_options_say_where_to_listen_or_endpoint_strings_alone(values, options_do) -> None:
+    assert listens(Config(**values)) is options_do
