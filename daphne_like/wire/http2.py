@@ -85,16 +85,15 @@ class HTTP2Connection(Patience, Protocol):
 
     def _request_received(self, event: RequestReceived | _Promised) -> None:
         number, ended, reader = event.stream_id, event.end_stream, self._reader
-        pushes = False  # For what was pushed itself (RFC 9113, section 8.4).
         if number % 2:
             self._newest = number
-            pushes = self._pushing
         try:
             request = reader.request(event.headers)
         except RemoteFault as fault:
             self._refuse(number, fault, ended)
             return
-        stream = HTTP2Stream(self, number, _SUPPORTS[pushes, reader.framing.trailers])
+        supports = _SUPPORTS[self._pushing, reader.framing.trailers] if number % 2 else _PUSHED
+        stream = HTTP2Stream(self, number, supports)
         heads = self._heads + reader.size
         full = heads > self._most_heads or len(self._streams) >= self._most_streams
         if (full or self._leaving) and not self._has_room(heads):
@@ -146,22 +145,25 @@ class HTTP2Connection(Patience, Protocol):
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
         """Promise the response to a GET of `target` on the stream `parent`, and open it."""
+        if not self._pushing:
+            return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
         try:
             number = self.engine.send_push_promise(parent, head)
         except NGH2Error:
-            return  # The client does not want it, or has gone.
+            return  # The client has gone.
         self._request_received(_Promised(number, head, True))
         self.written()
 
     # --- Events of streams ------------------------------------------------------------------
 
     def _data_received(self, event: DataReceived) -> None:
-        stream = self._streams.get(event.stream_id)
-        if stream is None:
+        stream, data = self._streams.get(event.stream_id), event.data
+        if stream is None:  # It was turned away in the same segment.
+            with suppress(NGH2Error):
+                self.engine.acknowledge_received_data(len(data), event.stream_id)
             return
-        data = event.data
         if data:
             stream.data_received(data)
         elif not event.end_stream:
@@ -178,7 +180,7 @@ class HTTP2Connection(Patience, Protocol):
     def _stream_closed(self, event: StreamClosed) -> None:
         stream = self._streams.pop(event.stream_id, None)
         if stream is None:
-            if event.error_code and event.stream_id > self._newest:
+            if event.error_code and event.stream_id > self._newest and event.stream_id % 2:
                 # The engine has reset it before it was a request.
                 self._newest = event.stream_id
                 self.refused(RemoteFault(400, "malformed head"))
@@ -221,8 +223,6 @@ class HTTP2Connection(Patience, Protocol):
 
     def _end_abuse(self, reason: str) -> None:
         """A client that costs more than it asks for: GOAWAY, and no stream survives it."""
-        if self._over:
-            return
         with suppress(NGH2Error):  # The engine may be about to end it by itself.
             self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
         self._lost_protocol(reason)
@@ -237,8 +237,6 @@ class HTTP2Connection(Patience, Protocol):
 
     def _lost_protocol(self, reason: str) -> None:
         """Nothing more can be understood: what waits may leave, then the connection ends."""
-        if self._over:
-            return
         self.refused(RemoteFault(400, f"HTTP/2: {reason}"))
         self._end_streams(f"HTTP/2: {reason}")
         self._write_out()
@@ -246,8 +244,8 @@ class HTTP2Connection(Patience, Protocol):
 
     def _engine_failed(self, error: NGH2Error) -> None:
         """The engine has given up, and writes no more: the GOAWAY is ours."""
-        if not self._mid_frame and not self._over:
-            self.transport.write(engine_room.calm_down(self._newest))
+        if not self._mid_frame:
+            self.transport.write(engine_room.last_words(error, self._newest))
         self._dead = True
         self._lost_protocol(str(error))
 
@@ -367,7 +365,6 @@ class HTTP2Connection(Patience, Protocol):
         try:
             self.engine.receive_data(data)
         except NGH2Error as error:
-            self._take_events()
             self._reading = False
             self._engine_failed(error)
             return
@@ -399,6 +396,7 @@ class HTTP2Connection(Patience, Protocol):
     def resumeProducing(self) -> None:
         """The transport's buffer has drained."""
         self.full = False
+        self._heard()
         if self._over:
             self._write_out()
             self._linger()
@@ -414,17 +412,19 @@ class HTTP2Connection(Patience, Protocol):
 
 _NOTHING: frozenset[str] = frozenset()
 
+_PUSHED = frozenset(("http.response.pathsend", "http.response.zerocopysend") * CAN_READ_FILES)
+"""Works on every stream. Nothing is pushed, nor hinted at, for what was pushed itself (RFC 9113,
+section 8.4)."""
+
 
 def _supports(pushes: bool, trailers: bool) -> frozenset[str]:
     """What works on a stream, by what the client has said of itself and of the request."""
     there = {
         "http.response.early_hint": True,
-        "http.response.pathsend": CAN_READ_FILES,
-        "http.response.zerocopysend": CAN_READ_FILES,
         "http.response.push": pushes,
         "http.response.trailers": trailers,
     }
-    return frozenset(name for name, is_there in there.items() if is_there)
+    return _PUSHED.union(name for name, is_there in there.items() if is_there)
 
 
 _SUPPORTS = {

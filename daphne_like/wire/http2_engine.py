@@ -47,12 +47,13 @@ __all__ = [
     "StreamReset",
     "TrailersReceived",
     "WindowUpdated",
-    "calm_down",
+    "last_words",
     "made_engine",
     "named",
 ]
 
 NO_ERROR = 0x00
+PROTOCOL_ERROR = 0x01
 INTERNAL_ERROR = 0x02
 REFUSED_STREAM = 0x07
 CANCEL = 0x08
@@ -69,9 +70,10 @@ def made_engine(limits: Limits) -> Connection:
     """The server's end of one connection, its SETTINGS ready to be sent.
 
     A stream's window is what may wait for the application; that of the connection has room for
-    all streams, so that no stream waits for another's application. What is too much of resets and
-    of oddities (frames of unknown types too: RFC 9113, section 5.5) is said above; the engine's
-    own limits are a second net.
+    twice as much as all streams, so that no stream waits for another's application: the engine
+    gives the client room only when half of it is used up. What is too much of resets and of
+    oddities (frames of unknown types too: RFC 9113, section 5.5) is said above; the engine's own
+    limits are a second net.
     """
     configuration = Configuration(
         auto_window_update=False,
@@ -92,7 +94,7 @@ def made_engine(limits: Limits) -> Connection:
             Setting.NO_RFC7540_PRIORITIES: 1,
         }
     )
-    of_all = min(window * limits.http2_streams, _LARGEST_WINDOW)
+    of_all = min(2 * window * limits.http2_streams, _LARGEST_WINDOW)
     engine.set_local_window_size(max(of_all, 65535))
     return engine
 
@@ -111,7 +113,8 @@ def named(code: int) -> str:
         return f"error {code}"
 
 
-def calm_down(last_stream: int) -> bytes:
-    """A GOAWAY with ENHANCE_YOUR_CALM, where the engine has given up and writes no more."""
-    payload = last_stream.to_bytes(4, "big") + ENHANCE_YOUR_CALM.to_bytes(4, "big")
+def last_words(error: NGH2Error, last_stream: int) -> bytes:
+    """A GOAWAY, where the engine has given up with `error` and writes no more."""
+    code = ENHANCE_YOUR_CALM if isinstance(error, DenialOfServiceError) else PROTOCOL_ERROR
+    payload = last_stream.to_bytes(4, "big") + code.to_bytes(4, "big")
     return len(payload).to_bytes(3, "big") + b"\x07\x00" + bytes(4) + payload

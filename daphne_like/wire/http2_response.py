@@ -113,6 +113,8 @@ class ResponseSide:
 
     def send_file(self, file: int, offset: int, count: int) -> None:
         """Send a part of a file, read piece by piece as the client takes it."""
+        if not count:
+            return
         self._file = Reading(file, offset, count)
         self._stalled = self._connection.backlog = True
         self._connection.written()
@@ -181,21 +183,23 @@ class ResponseSide:
     def unsent(self) -> int:
         """Bytes that wait for the client's window, of a file too."""
         left = 0 if self._file is None else self._file.left
-        return left + self._engine.queued_body_size(self._id)
+        # The engine forgets what waited for a client that has reset the stream.
+        return left + max(self._engine.queued_body_size(self._id), self._queued)
 
     def look_at_queue(self) -> None:
         """Something may have been sent: whoever waits for room goes on."""
-        connection = self._connection
+        connection, file = self._connection, self._file
         queued = self._engine.queued_body_size(self._id)
-        if self._file is not None and queued <= connection.write_budget and not connection.full:
-            self._send_file_on(self._file)
-            return
+        sent, self._queued = queued < self._queued, queued
         if not queued:
             self._write_due = None
-        elif queued < self._queued or self._write_due is None:
+        elif sent or self._write_due is None:
             self._write_due = connection.in_time(connection.limits.write_timeout)
-        self._queued = queued
-        if self._stalled and self._file is None and queued * 2 <= connection.write_budget:
+        if file is not None:
+            connection.backlog = True
+            if queued <= connection.write_budget and not connection.full:
+                self._send_file_on(file)
+        elif self._stalled and queued * 2 <= connection.write_budget:
             self._stalled = False
             self.drained()
 
@@ -203,10 +207,10 @@ class ResponseSide:
         try:
             self._engine.send_data(self._id, file.read(self._connection.write_budget))
         except (OSError, NGH2Error):
-            self._release().disconnected("the rest of a file cannot be sent", unsent=self.unsent())
+            self.lose("the rest of a file cannot be sent")
             self.reset(INTERNAL_ERROR)
             return
-        self._connection.backlog = True
+        self._queued = self._engine.queued_body_size(self._id)
         if not file.left:
             self.drop_file()
         self._connection.written()
@@ -226,6 +230,8 @@ class ResponseSide:
         from daphne_like.wire.http2_engine import Connection as _Engine
 
         _engine: _Engine
+
+        def lose(self, reason: str) -> None: ...
 
         def _release(self) -> Exchange: ...
 

@@ -105,8 +105,8 @@ class HTTP2Stream(ResponseSide):
             self._engine.acknowledge_received_data(size, self._id)
             if self._engine.want_write:
                 self._connection.written()
-        except (NGH2Error, ValueError):
-            pass  # The stream is closed, and its room given back with it.
+        except NGH2Error:
+            pass  # The connection is at its end.
 
     def _pay(self) -> None:
         """Nobody takes what is left: its room belongs to the other streams."""
@@ -119,18 +119,23 @@ class HTTP2Stream(ResponseSide):
         self._discarded += size
         if self._discarded <= self._connection.limits.discard_size:
             self._credit(size)
-        elif not self.unsent():
-            self._turn_away()
+        else:
+            self.owed += size
+            self._linger_due = self._connection.in_time(0)
 
     def _turn_away(self) -> None:
         """Ask the client to stop, behind a complete response (RFC 9113, section 8.1)."""
-        self._linger_due = None
-        self.reset(NO_ERROR)
+        connection = self._connection
+        if self.unsent() or connection.full:
+            self._linger_due = connection.in_time(connection.limits.linger)
+        else:
+            self._linger_due = None
+            self.reset(NO_ERROR)
 
     def broke(self, fault: RemoteFault) -> None:
         """The request turned bad: the application learns, the client too if it can still."""
         refused = None if self._head_sent else fault.status
-        self._release().disconnected(fault.reason, refused=refused, unsent=self.unsent())
+        self.lose(fault.reason, refused)
         if self._head_sent:
             self._connection.refused(fault)
             self.reset(CANCEL)
@@ -164,7 +169,7 @@ class HTTP2Stream(ResponseSide):
         """There is no half of a tunnel; what the client has sent before comes first."""
         if self._ahead is not None or not self.live:
             return
-        self._release().disconnected("the client closed its side", unsent=self.unsent())
+        self.lose("the client closed its side")
         with suppress(NGH2Error):
             self._engine.end_stream(self._id)
         self._connection.written()
@@ -188,20 +193,25 @@ class HTTP2Stream(ResponseSide):
     def closed(self, reason: str) -> None:
         """The stream is closed, by whoever: an exchange that is still there has lost its client."""
         if self.live:
-            unsent = self.unsent()
-            self._release().disconnected(reason, unsent=unsent)
+            self.lose(reason)
         self._pay()
+
+    def lose(self, reason: str, refused: int | None = None) -> None:
+        """The exchange has lost its client."""
+        unsent = self.unsent()
+        self._release().disconnected(reason, refused=refused, unsent=unsent)
 
     def _release(self) -> Exchange:
         """The stream belongs to no exchange from now on."""
-        exchange = cast(Exchange, self.exchange)
+        exchange = self.exchange
         self.exchange = None
         self.live = self._stalled = False
         self._answer_due = self._body_due = None
         self.drop_file()
         self._pay()
-        self._connection.left(exchange)
-        return exchange
+        if exchange is not None:
+            self._connection.left(exchange)
+        return cast(Exchange, exchange)
 
     def drain(self) -> None:
         """The server stops."""
@@ -224,21 +234,16 @@ class HTTP2Stream(ResponseSide):
 
     def look_round(self, now: float) -> float:
         """See what is overdue; return when something is next, or infinity."""
-        for due, look in (
-            (self._answer_due, HTTP2Stream._look_at_answer),
-            (self._body_due, HTTP2Stream._look_at_body),
-            (self._linger_due, HTTP2Stream._turn_away),
-            (self._write_due, HTTP2Stream._look_at_reader),
-        ):
+        for name, look in _DUES:
+            due = getattr(self, name)
             if due is not None and due <= now:
                 look(self)
-        times = self._answer_due, self._body_due, self._linger_due, self._write_due
+        times = [getattr(self, name) for name, _ in _DUES]
         return min((time for time in times if time is not None), default=math.inf)
 
     def _look_at_answer(self) -> None:
         self._answer_due = None
-        if self.exchange is not None:
-            self.exchange.timed_out()
+        cast(Exchange, self.exchange).timed_out()
 
     def _look_at_body(self) -> None:
         limits = self._connection.limits
@@ -259,3 +264,12 @@ class HTTP2Stream(ResponseSide):
         self._write_due = None
         self.closed("the client takes nothing of the response")
         self.reset(CANCEL)
+
+
+_DUES = (
+    ("_answer_due", HTTP2Stream._look_at_answer),
+    ("_body_due", HTTP2Stream._look_at_body),
+    ("_linger_due", HTTP2Stream._turn_away),
+    ("_write_due", HTTP2Stream._look_at_reader),
+)
+"""What a stream may wait for, each until a moment. One that is over may end another."""

@@ -99,14 +99,18 @@ class Patience:
     # --- The client -----------------------------------------------------------------------
 
     def _heard(self) -> None:
+        """The client is there: it has sent something, or taken what waited for it."""
         self._heard_at = self._shared.clock.seconds()
         self._pinged = False
 
     def _begin_pulse(self) -> None:
         """From now on the client has a reason to be there."""
         if self.limits.http2_ping_interval:
-            self._beating = True
-            self._pulse.set(self.limits.http2_ping_interval)
+            self._beat(self.limits.http2_ping_interval)
+
+    def _beat(self, seconds: float) -> None:
+        self._beating = True
+        self._pulse.set(seconds)
 
     def _feel_pulse(self) -> None:
         self._beating = False
@@ -114,22 +118,21 @@ class Patience:
             return
         silent = self._shared.clock.seconds() - self._heard_at
         interval = self.limits.http2_ping_interval
-        if self._pinged:
+        if self.full:
+            # A ping would have to wait; whether the client reads is its sign of life.
+            self._beat(interval)
+        elif self._pinged:
             self.cut("no answer to a ping")
         elif silent < interval:
-            self._beating = True
-            self._pulse.set(interval - silent)
+            self._beat(interval - silent)
         else:
             self._ping(_ARE_YOU_THERE)
-            self._beating = True
             self._pinged = self.limits.http2_ping_timeout > 0
-            self._pulse.set(self.limits.http2_ping_timeout or interval)
+            self._beat(self.limits.http2_ping_timeout or interval)
 
     def _ping(self, what: bytes) -> None:
-        try:
+        with suppress(NGH2Error):
             self.engine.ping(what)
-        except NGH2Error:
-            return
         self.flush()
 
     def _expect_reading(self) -> None:
@@ -165,10 +168,8 @@ class Patience:
             return
         self._leaving_in_steps = True
         self._deadline.set(_ROUND_TRIP)
-        try:
+        with suppress(NGH2Error):
             self.engine.send_shutdown_notice()
-        except NGH2Error:
-            return
         self._ping(_GOODBYE)
 
     def _ping_acknowledged(self, event: Any) -> None:

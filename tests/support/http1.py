@@ -118,7 +118,7 @@ class Served:
         **limits: Any,
     ) -> None:
         self.clock = Clock()
-        self.limits = Limits(**limits)
+        self.limits = Limits(write_budget=write_budget, **limits)
         self.open = RecordingOpen(opened=opened, ended=ended, reads=reads)
         defaults = DefaultFields(None, date, now=self.clock.seconds)
         self.shared = Shared(self.open, self.clock, self.limits, defaults)

@@ -11,7 +11,15 @@ from h2.events import ConnectionTerminated, RemoteSettingsChanged, WindowUpdated
 from h2.settings import SettingCodes
 
 from daphne_like.limits import Limits
-from daphne_like.wire.http2_engine import SettingsReceived, calm_down, enables_push, made_engine
+from daphne_like.wire.http2_engine import (
+    DenialOfServiceError,
+    NGH2Error,
+    SettingsReceived,
+    enables_push,
+    last_words,
+    made_engine,
+    named,
+)
 
 MIB = 1024 * 1024
 
@@ -45,13 +53,13 @@ def test_it_announces_the_limits() -> None:
 @pytest.mark.parametrize(
     ("limits", "window"),
     [
-        ({"read_budget": 70_000, "http2_streams": 7}, 490_000),
+        ({"read_budget": 70_000, "http2_streams": 7}, 980_000),
         ({"read_budget": 100, "http2_streams": 7}, 65535),
         ({"read_budget": 100 * MIB, "http2_streams": 100}, 2**31 - 1),
         ({"read_budget": 2**40}, 2**31 - 1),
     ],
 )
-def test_the_connections_window_has_room_for_all_streams(limits: Any, window: int) -> None:
+def test_the_connections_window_has_room_for_twice_all_streams(limits: Any, window: int) -> None:
     settings, more = announced(**limits)
     assert 65535 + more == window
     assert settings[SettingCodes.INITIAL_WINDOW_SIZE] <= 2**31 - 1
@@ -64,7 +72,15 @@ def test_a_client_may_say_whether_it_takes_pushes(settings: Any, enabled: Any) -
     assert enables_push(SettingsReceived(settings)) is enabled
 
 
-def test_our_own_goaway_says_that_it_was_too_much() -> None:
-    (event,) = said(calm_down(5))
+@pytest.mark.parametrize(
+    ("error", "code"), [(DenialOfServiceError("flood"), 0x0B), (NGH2Error("bad"), 0x01)]
+)
+def test_our_own_goaway_says_what_was_wrong(error: NGH2Error, code: int) -> None:
+    (event,) = said(last_words(error, 5))
     assert isinstance(event, ConnectionTerminated)
-    assert (event.last_stream_id, event.error_code) == (5, 0x0B)
+    assert (event.last_stream_id, event.error_code) == (5, code)
+
+
+@pytest.mark.parametrize(("code", "name"), [(0x01, "PROTOCOL_ERROR"), (0xFA, "error 250")])
+def test_an_error_has_a_name_for_the_log(code: int, name: str) -> None:
+    assert named(code) == name

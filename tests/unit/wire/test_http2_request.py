@@ -13,7 +13,7 @@ from ngh2 import NeverIndexedHeader
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Field, Request
 from daphne_like.limits import Limits
-from daphne_like.wire.http2_request import HeadReader
+from daphne_like.wire.http2_request import TARGETS, HeadReader
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("192.0.2.2", 443)
 METHOD, SCHEME = (b":method", b"GET"), (b":scheme", b"https")
@@ -146,7 +146,11 @@ class TestMemory:
     @given(data=st.data())
     def test_it_changes_nothing(self, data: st.DataObject) -> None:
         heads = data.draw(st.lists(HEADS, min_size=1, max_size=6))
-        limits = {"head_size": data.draw(st.integers(210, 400)), "line_size": 100, "body_size": 4}
+        limits = {
+            "head_size": data.draw(st.integers(210, 1000)),
+            "line_size": data.draw(st.sampled_from([100, 300])),
+            "body_size": 4,
+        }
         at = reader(**limits)
         for again in chain.from_iterable(map(alike, heads)):
             assert outcome(at, again) == outcome(reader(**limits), again)
@@ -173,6 +177,15 @@ class TestMemory:
             at.request(pseudo(path=b"/" + b"a" * 200))
         assert caught.value.status == 431
 
+    def test_targets_are_remembered_and_not_without_end(self) -> None:
+        at = reader()
+        for number in range(3000):
+            assert at.request(pseudo(path=b"/%d?a" % number)).raw_path == b"/%d" % number
+            assert len(TARGETS) <= 1024
+        long = b"/" + b"x" * 300
+        assert at.request(pseudo(path=long)).raw_path == long
+        assert long not in TARGETS
+
     def test_a_large_head_is_not_remembered(self) -> None:
         at = reader()
         at.request((*GET, (b"x", b"y" * 4096)))
@@ -181,7 +194,7 @@ class TestMemory:
 
 def alike(head: tuple[Field, ...]) -> list[tuple[Field, ...]]:
     """The head, and others that differ in their path only."""
-    paths = [b"/", b"/a?b", b"/#", b"/" * 90, b"/" * 101, b"/"]
+    paths = [b"/", b"/a?b", b"/#", b"/" * 90, b"/" * 101, b"/" * 301, b"/"]
     return [tuple((n, path if n == b":path" else v) for n, v in head) for path in paths]
 
 

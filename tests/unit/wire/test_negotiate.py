@@ -17,8 +17,9 @@ from daphne_like.testing import MemoryWire
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.http2 import HTTP2Connection
 from daphne_like.wire.negotiate import H2, HTTP_1_1, Negotiation, hand_over
+from tests.support.frames import NO_ERROR
 from tests.support.http1 import GET, Served, answering, splits
-from tests.support.http2 import ALL_STREAMS, NO_ERROR, Client, pseudo
+from tests.support.http2 import ALL_STREAMS, Client, pseudo
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
