@@ -10,12 +10,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from tests.live.http2_client import Client
+from tests.live.http2_ways import IN_THE_CLEAR, Way, encrypted
 from tests.live.serving import PATIENCE, Serving
 from tests.live.tools import Curl
 from tests.support.frames import PREFACE
@@ -26,23 +26,9 @@ MIB = 1024 * 1024
 Tool = Callable[[str], str]
 
 
-class Way(NamedTuple):
-    """How both ends come to speak HTTP/2: the server's options, and those of clients."""
-
-    scheme: str
-    server: tuple[str, ...]
-    curl: tuple[str, ...]
-    httpx: dict[str, Any]
-
-
-IN_THE_CLEAR = Way("http", (), ("--http2-prior-knowledge",), {"http1": False, "http2": True})
-WAYS = {"prior knowledge": IN_THE_CLEAR}
-
-
-@pytest.fixture(scope="module", params=WAYS.values(), ids=WAYS)
-def way(request: pytest.FixtureRequest) -> Way:
-    found: Way = request.param
-    return found
+@pytest.fixture(scope="module", params=["prior knowledge", "TLS"])
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Way:
+    return encrypted(tmp_path_factory.mktemp("tls")) if request.param == "TLS" else IN_THE_CLEAR
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
@@ -52,11 +38,6 @@ def server(request: pytest.FixtureRequest, way: Way) -> Iterator[Serving]:
         yield running
         assert running.stop() == 0
     assert [line for line in running.stderr.lines if "WARNING" in line or "ERROR" in line] == []
-
-
-def base(server: Serving, way: Way) -> str:
-    host, port = server.addresses[0]
-    return f"{way.scheme}://{host}:{port}"
 
 
 def run(command: list[str]) -> str:
@@ -71,16 +52,16 @@ def test_curl_gets_and_posts(server: Serving, way: Way, tool: Tool, tmp_path: Pa
     curl = Curl(tool("curl"))
     (tmp_path / "large").write_bytes(bytes(5 * MIB))
     upload = ("--data-binary", f"@{tmp_path / 'large'}")
-    assert curl(f"{base(server, way)}/", *way.curl) == (200, "hello")
-    assert curl(f"{base(server, way)}/count", *way.curl, *upload) == (200, str(5 * MIB))
-    shown = json.loads(curl(f"{base(server, way)}/show?a=%20", *way.curl, "-H", "TE: trailers")[1])
+    assert curl(f"{way.base(server)}/", *way.curl) == (200, "hello")
+    assert curl(f"{way.base(server)}/count", *way.curl, *upload) == (200, str(5 * MIB))
+    shown = json.loads(curl(f"{way.base(server)}/show?a=%20", *way.curl, "-H", "TE: trailers")[1])
     assert (shown["http_version"], shown["scheme"]) == ("2", way.scheme)
     assert (shown["raw_path"], shown["query_string"]) == ("b'/show'", "b'a=%20'")
     assert "http.response.trailers" in shown["offered"]
 
 
 def test_curl_asks_for_a_head(server: Serving, way: Way, tool: Tool) -> None:
-    status, head = Curl(tool("curl"))(f"{base(server, way)}/", *way.curl, "--head")
+    status, head = Curl(tool("curl"))(f"{way.base(server)}/", *way.curl, "--head")
     assert status == 200
     assert re.match(r"HTTP/2 200\s+content-type: text/plain\s+date: \w", head)
 
@@ -89,14 +70,14 @@ def test_curl_does_much_at_once(server: Serving, way: Way, tool: Tool) -> None:
     # curl 7.88 cannot use a connection again that it has by prior knowledge, with any server.
     count = 40 if way.scheme == "https" else 1
     told = ["-w", "%{http_version} %{http_code} %{num_connects}\n", "-o", "/dev/null"]
-    asked = f"{base(server, way)}/slow?[1-{count}]"
+    asked = f"{way.base(server)}/slow?[1-{count}]"
     lines = run([tool("curl"), "-sS", "-Z", *way.curl, *told, asked]).splitlines()
     assert sorted(lines) == ["2 200 0"] * (count - 1) + ["2 200 1"]
 
 
 def test_an_upgrade_to_h2c_is_not_heard(tool: Tool) -> None:
     with Serving("multiplexed:app", *QUIET) as server:
-        url = base(server, IN_THE_CLEAR)
+        url = IN_THE_CLEAR.base(server)
         command = [tool("curl"), "-sS", "--http2", "-o", "/dev/null", "-w", "%{http_version}", url]
         assert run(command) == "1.1"
 
@@ -113,7 +94,7 @@ def test_where_http2_needs_tls_the_preface_is_answered_505() -> None:
 
 
 def test_nghttp_takes_what_is_pushed(server: Serving, way: Way, tool: Tool) -> None:
-    url = f"{base(server, way)}/extended"
+    url = f"{way.base(server)}/extended"
     shown = run([tool("nghttp"), "-v", "-H", "te: trailers", url])
     said = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert ":status: 103" in said
@@ -125,28 +106,28 @@ def test_nghttp_takes_what_is_pushed(server: Serving, way: Way, tool: Tool) -> N
 
 
 def test_h2load_gets_everything(server: Serving, way: Way, tool: Tool) -> None:
-    shown = run([tool("h2load"), "-n", "2000", "-c", "4", "-m", "30", f"{base(server, way)}/"])
+    shown = run([tool("h2load"), "-n", "2000", "-c", "4", "-m", "30", f"{way.base(server)}/"])
     assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in shown
-    shown = run([tool("h2load"), "-n", "20", "-c", "2", "-m", "10", f"{base(server, way)}/large"])
+    shown = run([tool("h2load"), "-n", "20", "-c", "2", "-m", "10", f"{way.base(server)}/large"])
     assert "20 succeeded, 0 failed" in shown
 
 
 def test_httpx(server: Serving, way: Way) -> None:
     async def talk() -> None:
-        async with httpx.AsyncClient(**way.httpx, trust_env=False) as client:
-            asked = [client.get(f"{base(server, way)}/slow") for _ in range(20)]
+        async with httpx.AsyncClient(**way.httpx) as client:
+            asked = [client.get(f"{way.base(server)}/slow") for _ in range(20)]
             answers = await asyncio.gather(*asked)
             assert {(one.http_version, one.text) for one in answers} == {("HTTP/2", "done")}
-            upload = await client.post(f"{base(server, way)}/count", content=bytes(MIB))
+            upload = await client.post(f"{way.base(server)}/count", content=bytes(MIB))
             assert upload.text == str(MIB)
 
     asyncio.run(asyncio.wait_for(talk(), PATIENCE))
 
 
 def test_node(server: Serving, way: Way, tool: Tool) -> None:
-    seen = json.loads(run([tool("node"), str(CLIENTS / "http2.mjs"), base(server, way)]))
+    seen = json.loads(run([tool("node"), str(CLIENTS / "http2.mjs"), way.base(server)]))
     shown = seen.pop("scope")
-    host = base(server, way).removeprefix(f"{way.scheme}://")
+    host = way.base(server).removeprefix(f"{way.scheme}://")
     assert shown["headers"] == [["host", host], ["cookie", "a=1"]]
     assert shown["http_version"] == "2"
     assert seen == {
@@ -178,7 +159,7 @@ def test_node(server: Serving, way: Way, tool: Tool) -> None:
 
 def test_node_hears_of_the_end_and_gets_what_it_has_asked_for(way: Way, tool: Tool) -> None:
     with Serving("multiplexed:app", *QUIET, *way.server) as server:
-        command = [tool("node"), str(CLIENTS / "http2.mjs"), base(server, way), "goodbye"]
+        command = [tool("node"), str(CLIENTS / "http2.mjs"), way.base(server), "goodbye"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
             try:
                 assert node.stdout is not None
@@ -206,7 +187,7 @@ def ask_until_goodbye(client: Client) -> list[int]:
 
 def test_no_request_fails_when_the_server_stops(way: Way) -> None:
     with Serving("multiplexed:app", *QUIET, *way.server) as server:
-        with closing(server.connect()) as connection:
+        with closing(way.connect(server)) as connection:
             client = Client(connection, way.scheme)
             for _ in range(20):
                 stream = client.ask("/")
@@ -219,7 +200,7 @@ def test_no_request_fails_when_the_server_stops(way: Way) -> None:
 def test_no_request_fails_when_connections_are_ended_again_and_again(way: Way) -> None:
     with Serving("multiplexed:app", *QUIET, *way.server, "--connection-requests", "20") as server:
         for _ in range(10):
-            with closing(server.connect()) as connection:
+            with closing(way.connect(server)) as connection:
                 assert len(ask_until_goodbye(Client(connection, way.scheme))) >= 20
 
 
