@@ -44,6 +44,14 @@ SEEN: dict[str, Any] = {
 LEFT = ["4001 enough", "4002 bye", "1000", f"1009 more than {MIB} bytes"]
 """What the application hears of the ends, in their order."""
 
+# A page, and who does as pages do, closes without a code.
+BY_PAGES: dict[str, Any] = {"closed plainly": [1005, ""]}
+LEFT_BY_PAGES = ["1005" if end == "1000" else end for end in LEFT]
+
+# It is not told why its socket was refused.
+_REFUSED = {"/refuse": [1006, ""], "/deny": [1006, ""], "from elsewhere": 1006}
+SEEN_BY_PAGES: dict[str, Any] = SEEN | BY_PAGES | _REFUSED
+
 End = list[Any]
 """The code and the reason of a close, as the client has it; or a status and its body."""
 

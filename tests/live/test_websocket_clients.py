@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from tests.live.browsers import browsing, running
 from tests.live.conversations import (
+    BY_PAGES,
     LEFT,
+    LEFT_BY_PAGES,
     SEEN,
+    SEEN_BY_PAGES,
     Aiohttp,
     SyncWebsockets,
     Websockets,
@@ -84,24 +84,6 @@ def test_a_client_in_python(server: Serving, compression: str, client: Any) -> N
     assert heard(server, client.__name__.lower(), len(LEFT)) == LEFT
 
 
-@contextmanager
-def running(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program with all that it starts, until the block is left."""
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, text=True, start_new_session=True, **more
-    ) as process:
-        try:
-            yield process
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-# A page, and who does as pages do, closes without a code.
-BY_PAGES = {"closed plainly": [1005, ""]}
-LEFT_BY_PAGES = ["1005" if end == "1000" else end for end in LEFT]
-
-
 def test_ws_of_node(server: Serving, compression: str, tool: Callable[[str], str]) -> None:
     folder = CHECKOUT / "build" / "node"
     assert folder.is_dir(), "`make tools` fills it"
@@ -113,31 +95,12 @@ def test_ws_of_node(server: Serving, compression: str, tool: Callable[[str], str
     assert heard(server, "ws", len(LEFT) + 1) == [*LEFT_BY_PAGES, "1006 the client closed its side"]
 
 
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """A directory for Chromium, whose name leaves room for that of a Unix socket."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as path:
-        yield Path(path)
-
-
 @pytest.mark.parametrize("loop", ["uvloop"], indirect=True)
-def test_a_page_in_chromium(
-    server: Serving, compression: str, tool: Callable[[str], str], short_path: Path
-) -> None:
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    options += ["--no-first-run", "--disable-background-networking", "--disable-extensions"]
+def test_a_page_in_chromium(server: Serving, compression: str, tool: Callable[[str], str]) -> None:
     page = base(server).replace("ws:", "http:") + "/page"
-    command = [tool("chromium"), *options, f"--user-data-dir={short_path}", page]
-    environment = {**os.environ, "HOME": str(short_path), "TMPDIR": str(short_path)}
-    with (
-        (short_path / "log").open("wb") as log,
-        running(command, env=environment, stdout=log, stderr=log),
-    ):
+    with browsing(tool("chromium"), page):
         [line] = server.stdout.wait_for("report ")
     seen = json.loads(line.removeprefix("report "))
-    # A page is not told why its socket was refused.
-    refused = {"/refuse": [1006, ""], "/deny": [1006, ""]}
-    more = {"compressed": compression == "on", "from elsewhere": 1006}
-    assert seen == SEEN | BY_PAGES | refused | more
+    assert seen == SEEN_BY_PAGES | {"compressed": compression == "on"}
     assert heard(server, "chromium", len(LEFT)) == LEFT_BY_PAGES
     assert "Origin http://127.0.0.1" in server.stderr.lines[-1]

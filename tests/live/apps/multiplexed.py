@@ -75,6 +75,35 @@ async def wait(scope, receive, send):
     say("the client left")
 
 
+gathered: list[bytes] = []
+
+
+async def gather(scope, receive, send):
+    """Takes a body that is still being made, and answers with its size."""
+    gathered.clear()
+    more = True
+    while more:
+        message = await receive()
+        gathered.append(message["body"])
+        more = message["more_body"]
+    await how_much(scope, receive, send)
+
+
+async def how_much(scope, receive, send):
+    """How much has been gathered so far."""
+    await send_text(send, str(len(b"".join(gathered))))
+
+
+async def events(scope, receive, send):
+    """Sends events until nobody listens."""
+    await start(send, (b"content-type", b"text/event-stream"))
+    for number in range(3):
+        await piece(send, b"data: %d\n\n" % number)
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    say("the listener left")
+
+
 async def slow(scope, receive, send):
     """Takes a moment."""
     await asyncio.sleep(0.3)
@@ -104,6 +133,13 @@ PATHS = {
     "/large": large,
     "/wait": wait,
     "/slow": slow,
+    "/gather": gather,
+    "/gathered": how_much,
+    "/events": events,
     "/extended": extended,
     "/pushed": pushed,
+    "/page": sockets.page,
+    "/conversation.mjs": sockets.module,
+    "/multiplexed.mjs": sockets.module,
+    "/report": sockets.report,
 }

@@ -112,9 +112,9 @@ async def page(scope, receive, send):
     await send_file(send, "browser.html", b"text/html; charset=utf-8")
 
 
-async def conversation(scope, receive, send):
-    """What it holds."""
-    await send_file(send, "conversation.mjs", b"text/javascript")
+async def module(scope, receive, send):
+    """What it does."""
+    await send_file(send, scope["path"][1:], b"text/javascript")
 
 
 async def send_file(send, name, kind):
@@ -142,6 +142,6 @@ PATHS = {
     ("http", "/"): hello,
     ("http", "/pid"): pid,
     ("http", "/page"): page,
-    ("http", "/conversation.mjs"): conversation,
+    ("http", "/conversation.mjs"): module,
     ("http", "/report"): report,
 }
