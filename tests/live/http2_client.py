@@ -13,6 +13,7 @@ from ngh2 import (
     GoAwayReceived,
     ResponseReceived,
     Role,
+    Setting,
     StreamClosed,
 )
 
@@ -23,14 +24,16 @@ class Client:
     """One connection; it reads only while something is waited for.
 
     ``statuses`` and ``bodies`` have what has come on each stream, ``closed`` the codes with which
-    streams were closed, ``last_streams`` what each GOAWAY named.
+    streams were closed, ``last_streams`` what each GOAWAY named. Without `pushes` it takes none.
     """
 
-    def __init__(self, connection: socket.socket, scheme: str = "http") -> None:
+    def __init__(
+        self, connection: socket.socket, scheme: str = "http", *, pushes: bool = True
+    ) -> None:
         self._socket = connection
         self._scheme = scheme.encode()
         self._engine = Connection(Role.CLIENT)
-        self._engine.initiate_connection()
+        self._engine.initiate_connection({Setting.ENABLE_PUSH: int(pushes)})
         self.statuses: dict[int, int] = {}
         self.bodies: dict[int, bytes] = {}
         self.closed: dict[int, int] = {}
@@ -41,14 +44,26 @@ class Client:
         self, path: str = "/", body: bytes | None = None, *more: Field, end: bool = True
     ) -> int:
         """Send a request; the number of its stream. Of a body, this may be but the beginning."""
-        method = b"GET" if body is None else b"POST"
-        pseudo = [(b":method", method), (b":scheme", self._scheme), (b":authority", b"testserver")]
-        head = [*pseudo, (b":path", path.encode()), *more]
-        stream = self._engine.send_request(head, end_stream=body is None)
+        head = self._head(b"GET" if body is None else b"POST", path)
+        stream = self._engine.send_request([*head, *more], end_stream=body is None)
         if body is not None:
             self._engine.send_data(stream, body, end_stream=end)
         self.send()
         return stream
+
+    def open(self, path: str = "/") -> int:
+        """Ask for a WebSocket (RFC 8441): the stream whose bytes are its frames."""
+        self.send()
+        self.wait_until(lambda: self._engine.remote_settings.get(Setting.ENABLE_CONNECT_PROTOCOL))
+        more = (b":protocol", b"websocket"), (b"sec-websocket-version", b"13")
+        head = [*self._head(b"CONNECT", path), *more]
+        stream = self._engine.send_request(head, end_stream=False)
+        self.send()
+        return stream
+
+    def _head(self, method: bytes, path: str) -> list[Field]:
+        asked = (b":method", method), (b":path", path.encode())
+        return [*asked, (b":scheme", self._scheme), (b":authority", b"testserver")]
 
     def reset(self, stream: int) -> None:
         self._engine.reset_stream(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import zlib
 from typing import NamedTuple
 
@@ -42,6 +43,17 @@ def deflated(size: int) -> bytes:
     piece = bytes(1024 * 1024)
     packed = [packer.compress(piece) for _ in range(size // len(piece))]
     return b"".join([*packed, packer.flush(zlib.Z_SYNC_FLUSH)]).removesuffix(b"\0\0\xff\xff")
+
+
+def first_message(connection: socket.socket, path: str = "/") -> bytes:
+    """What the application says first on a WebSocket of a connection."""
+    connection.sendall(handshake(path))
+    came = b""
+    while not (answer := answer_in(came)).frames:
+        data = connection.recv(65536)
+        assert data, came
+        came += data
+    return answer.frames[0][1]
 
 
 class Answer(NamedTuple):

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from tests.live.raw_websocket import handshake
 from tests.live.serving import Serving, failure, wait_until
 from tests.live.tools import Curl, OpenSSL
 from tests.support.certificates import Authority, authority, client_context, localhost
@@ -258,24 +257,6 @@ def test_one_that_comes_back_is_seen_again(tmp_path, curl, loop, version) -> Non
         assert again["client_cert_chain"][0] == first["client_cert_chain"][0]
         with connected(server) as client:
             assert told(client)["tls"]["client_cert_chain"] == []
-
-
-@LOOPS
-def test_a_websocket_is_told_the_same(tmp_path, loop) -> None:
-    with serving(tmp_path, "--loop", loop) as server:
-        with connected(server) as client:
-            client.sendall(handshake("/"))
-            stream = client.makefile("rb")
-            assert stream.readline().startswith(b"HTTP/1.1 101 ")
-            while stream.readline() != b"\r\n":
-                pass
-            assert stream.read(2) == b"\x81\x7e"
-            message = stream.read(int.from_bytes(stream.read(2)))
-            stream.close()
-        over_websocket = json.loads(message)
-        with connected(server) as client:
-            over_http = told(client)
-    assert over_websocket == {"scheme": "wss", "tls": over_http["tls"]}
 
 
 # --- Renewal ----------------------------------------------------------------------------------

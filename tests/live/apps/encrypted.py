@@ -1,4 +1,4 @@
-"""What an application is told of an encrypted connection, over HTTP and over WebSockets."""
+"""What an application is told of its connection, over HTTP and over WebSockets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 
 async def told(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what its scope says of TLS."""
-    shown = json.dumps({"scheme": scope["scheme"], "tls": scope["extensions"].get("tls")})
+    """Answers with what its scope says of TLS, and what it offers."""
+    offered, version = scope["extensions"], scope["http_version"]
+    seen = {"scheme": scope["scheme"], "tls": offered.get("tls"), "http_version": version}
+    shown = json.dumps(seen | {"offered": sorted(offered)})
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
