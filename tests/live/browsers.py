@@ -16,8 +16,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.certificates import Issued
-
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -63,9 +61,9 @@ def browsing(program: str, page: str, *options: str) -> Iterator[None]:
             yield
 
 
-def trusting(issued: Issued) -> str:
-    """The option by which Chromium takes this certificate, whoever has signed it."""
-    key = x509.load_pem_x509_certificate(issued.own).public_key()
+def trusting(certificate: bytes) -> str:
+    """The option by which Chromium takes this certificate in PEM, whoever has signed it."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
     spelt = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     known = b64encode(sha256(spelt).digest()).decode()
     return f"--ignore-certificate-errors-spki-list={known}"

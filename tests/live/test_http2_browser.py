@@ -37,7 +37,7 @@ def test_a_page_with_all_it_does_on_one_connection(
     sockets = ("--ws-compression", compression, "--ping-interval", "0.2", "--ws-origins", "same")
     with Serving("multiplexed:app", "--loop", loop, *QUIET, *way.server, *sockets) as server:
         page = f"{way.base(server)}/page?also=multiplexed"
-        with browsing(tool("chromium"), page, trusting(localhost())):
+        with browsing(tool("chromium"), page, trusting(localhost().own)):
             [line] = server.stdout.wait_for("report ")
             server.stdout.wait_for("the client left")
             server.stdout.wait_for("the listener left")
