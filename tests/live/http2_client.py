@@ -61,6 +61,11 @@ class Client:
         self.send()
         return stream
 
+    def say(self, stream: int, data: bytes) -> None:
+        """Send more on a stream."""
+        self._engine.send_data(stream, data)
+        self.send()
+
     def _head(self, method: bytes, path: str) -> list[Field]:
         asked = (b":method", method), (b":path", path.encode())
         return [*asked, (b":scheme", self._scheme), (b":authority", b"testserver")]

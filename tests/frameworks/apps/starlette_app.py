@@ -48,7 +48,7 @@ async def breaks(request):
 
 
 def file(request):
-    return FileResponse(__file__)
+    return FileResponse(request.query_params.get("path", __file__))
 
 
 async def form(request):
