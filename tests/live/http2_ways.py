@@ -27,9 +27,10 @@ class Way(NamedTuple):
         host, port = server.addresses[0]
         return f"{self.scheme}://{host}:{port}"
 
-    def connect(self, server: Serving) -> socket.socket:
-        """A connection on which HTTP/2 is agreed on."""
-        plain = server.connect()
+    def connect(self, server: Serving, index: int = 0, before: bytes = b"") -> socket.socket:
+        """A connection on which HTTP/2 is agreed on; something may be said before that."""
+        plain = server.connect(index)
+        plain.sendall(before)
         if not isinstance(self.verify, ssl.SSLContext):
             return plain
         client = self.verify.wrap_socket(plain, server_hostname="localhost")

@@ -18,6 +18,7 @@ from tests.live.http2_client import Client
 from tests.live.http2_ways import IN_THE_CLEAR, Way, encrypted
 from tests.live.serving import PATIENCE, Serving
 from tests.live.tools import Curl
+from tests.support.certificates import authority
 from tests.support.frames import PREFACE
 
 CLIENTS = Path(__file__).with_name("clients")
@@ -88,6 +89,33 @@ def test_where_http2_needs_tls_the_preface_is_answered_505() -> None:
             connection.sendall(PREFACE)
             assert connection.recv(1024).startswith(b"HTTP/1.1 505 ")
         assert server.get("/").body == b"hello"
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_tls_agrees_on_it_wherever_it_listens_and_after_a_renewal(
+    loop: str, tmp_path: Path
+) -> None:
+    way = encrypted(tmp_path)
+    _, chain, _, key = way.server
+    proxied = "-e", f"haproxy:ssl:0:{key}:{chain}:interface=127.0.0.1"
+    options = "--loop", loop, *QUIET, *way.server, *proxied, "-u", str(tmp_path / "s")
+    preamble = b"PROXY TCP4 192.0.2.1 192.0.2.2 11 443\r\n"
+
+    def greeted(index: int, before: bytes) -> bool:
+        with closing(way.connect(server, index, before)) as connection:
+            client = Client(connection, "https")
+            stream = client.ask("/")
+            client.wait_until(lambda: stream in client.closed)
+            return client.bodies == {stream: b"hello"}
+
+    with Serving("multiplexed:app", *options, port=False, listens=2) as server:
+        paths = [isinstance(address, str) for address in server.addresses]
+        places = [(index, b"" if is_path else preamble) for index, is_path in enumerate(paths)]
+        assert all(greeted(*place) for place in places)
+        authority().issue("localhost").write(tmp_path)
+        server.tell(signal.SIGHUP)
+        server.stderr.wait_for("Read the certificates of ")
+        assert all(greeted(*place) for place in places)
 
 
 # --- Others -----------------------------------------------------------------------------------
