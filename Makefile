@@ -36,8 +36,8 @@ first-python = $(shell for p in $(1); do \
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-serve: $(VENV)/.serves ## Serve the demonstration on http://127.0.0.1:8000
-	@$(BIN)/daphne-like --demo $(ARGS)
+serve: $(VENV)/.serves ## Serve the demonstration on http://127.0.0.1:8000 and https://localhost:8443
+	@$(BIN)/daphne-like --demo -e tcp:8000:interface=127.0.0.1 -b localhost -p 8443 --ssl-dev $(ARGS)
 
 test: tools lint types imports docs news unit ## Run every check; nothing lands that fails one
 
@@ -123,7 +123,7 @@ clean: ## Remove everything that was made
 $(VENV): $(VENV)/.tests
 
 $(VENV)/.serves: setup.cfg pyproject.toml | $(BIN)/python
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[http2]'
 	@touch $@
 
 $(VENV)/.tests: setup.cfg pyproject.toml | $(BIN)/python

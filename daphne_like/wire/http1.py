@@ -86,6 +86,8 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._deadline.stop()
         self._patience.stop()
         self.transport.unregisterProducer()
+        # It is the same connection: for a moment, or for the limit, there are not two.
+        self._shared.connections.discard(self)
         switch(self.transport, fault.rest)
         self._shared.closed(self)
 

@@ -36,13 +36,11 @@ from daphne_like.wire.http2_engine import (
     WindowUpdated,
 )
 from daphne_like.wire.http2_file import CAN_READ_FILES
+from daphne_like.wire.http2_output import Output
 from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
-
-_AT_A_TIME = 60 * 1024
-"""Bytes that the engine is asked for at once: more would be new memory for each."""
 
 
 class _Promised(NamedTuple):
@@ -54,7 +52,7 @@ class _Promised(NamedTuple):
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP2Connection(Patience, Protocol):
+class HTTP2Connection(Output, Patience, Protocol):
     """One client's connection, and its streams."""
 
     transport: Any
@@ -72,9 +70,6 @@ class HTTP2Connection(Patience, Protocol):
         self._served = 0
         self._newest = 0
         self._pushing = True
-        self._mid_frame = False
-        self.full = self.backlog = False
-        self._reading = self.flush_due = self._flushing = False
         self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
         self._control = Bucket(
             shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
@@ -254,59 +249,7 @@ class HTTP2Connection(Patience, Protocol):
         for stream in streams.values():
             stream.closed(reason)
 
-    # --- Writing ------------------------------------------------------------------------------
-
-    def written(self) -> None:
-        """A stream has something to send: with what the others have, where there are others."""
-        if self._reading or self.flush_due:
-            return
-        if len(self._streams) < 2 and not self._flushing:
-            self.flush()
-        else:
-            self._flush_later()
-
-    def _flush_later(self) -> None:
-        if not self.flush_due:
-            self.flush_due = True
-            self._shared.clock.callLater(0, self._flush_soon)
-
-    def _flush_soon(self) -> None:
-        if self.flush_due:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what the engine has, as far as the transport takes it now."""
-        self.flush_due = False
-        if self._over:
-            return
-        self._write_out()
-        queued = self.engine.queued_body_size()
-        if queued or self.backlog:
-            self._look_at_queues(queued > 0)
-        if not self._reading:
-            self._take_events()
-
-    def _look_at_queues(self, backlog: bool) -> None:
-        self.backlog = backlog
-        self._flushing = True
-        for stream in list(self._streams.values()):
-            stream.look_at_queue()
-        self._flushing = False
-
-    def _write_out(self) -> None:
-        engine, write = self.engine, self.transport.write
-        while not self.full and not self._dead:
-            data = engine.data_to_send(_AT_A_TIME)
-            if not data:
-                return
-            write(data)
-            self._mid_frame = len(data) == _AT_A_TIME
-            if not self._mid_frame:
-                return
-
-    def later(self, call: Callable[[], object]) -> None:
-        """Call in the loop's next turn."""
-        self._shared.clock.callLater(0, call)
+    # --- What streams need --------------------------------------------------------------------
 
     @property
     def draining(self) -> bool:
@@ -387,24 +330,6 @@ class HTTP2Connection(Patience, Protocol):
         self._over = True
         self._end_streams(reason.getErrorMessage())
         self._shared.closed(self)
-
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full: the client reads too slowly."""
-        self.full = True
-        self._expect_reading()
-
-    def resumeProducing(self) -> None:
-        """The transport's buffer has drained."""
-        self.full = False
-        self._heard()
-        if self._over:
-            self._write_out()
-            self._linger()
-            return
-        waiting = [stream for stream in self._streams.values() if not stream.stalled]
-        self.flush()
-        for stream in waiting:
-            stream.drained()
 
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""

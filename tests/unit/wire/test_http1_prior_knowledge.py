@@ -105,3 +105,18 @@ def test_what_is_nearly_one_is_none(begin: Begin, raw: bytes) -> None:
     served = begin().send(raw)
     assert served.switched == []
     assert served.response.status in {400, 505}
+
+
+def test_it_is_one_connection_all_the_while(begin: Begin) -> None:
+    """With two there would be as many as there may be, for a moment."""
+    served = begin(connections=2)
+    crowds: list[bool] = []
+    served.shared.crowded = crowds.append
+    served.switch = lambda transport, rest: served.shared.opened(served)  # type: ignore[method-assign, assignment, arg-type]
+    served.connection._switch = served.switch
+    served.client = served.connection.client  # type: ignore[attr-defined]
+    served.send(PREFACE)
+    assert crowds == []
+    assert served.shared.connections == {served}
+    assert served.shared.clients == {"192.0.2.1": 1}
+    served.shared.closed(served)  # type: ignore[arg-type]
