@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import INegotiated, IProtocolFactory
@@ -135,7 +136,8 @@ class TLSTransport(ArrivingTransport):
     def _shake(self, data: bytes) -> None:
         self._incoming.write(data)
         try:
-            self._ssl.do_handshake()
+            with _hushed():
+                self._ssl.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError as error:
@@ -343,3 +345,23 @@ def why(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the client's certificate is refused: {error.verify_message}"
     return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Let Python write nothing of a host name beyond ASCII, which fails the handshake anyway.
+
+    The callback that chooses by the name is not called with such a one; a traceback is written
+    instead, each time, as of an error that nobody would hear of.
+    """
+    tell = sys.unraisablehook
+
+    def tell_others(said: Any) -> None:
+        if not isinstance(said.exc_value, UnicodeDecodeError):
+            tell(said)
+
+    sys.unraisablehook = tell_others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = tell
+
+

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -354,6 +356,23 @@ def test_what_fails_has_its_reason_sent(arrive: Any, caplog: Any) -> None:
     at.loop.turn()
     assert at.sent().startswith(b"\x15\x03"), "an alert"
     assert len(caplog.messages) == 1
+
+
+def test_a_name_beyond_ascii_fails_and_no_traceback_is_written(
+    arrive: Any, caplog: Any, monkeypatch: Any, server_context: ssl.SSLContext
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    monkeypatch.setattr(server_context, "sni_callback", lambda *_: None)
+    at = arrive(Notes())
+    at.client.shake()
+    at.transport.data_received(at.client.sends().replace(b"localhost", b"local\xffost"))
+    at.loop.turn()
+    expect_parted(at, caplog, CLOSED + "failed: callback failed")
+    assert told == []
+    with tls._hushed():
+        sys.unraisablehook(said := SimpleNamespace(exc_value=Bug()))  # type: ignore[arg-type]
+    assert told == [said]
 
 
 def test_a_certificate_that_is_refused_is_told_of_in_words(arrive: Any) -> None:
