@@ -22,10 +22,8 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from zope.interface import implementer
 
 from daphne_like.clock import Deadline
-from daphne_like.transport.arrival import ArrivingTransport, shown
+from daphne_like.transport.arrival import ArrivingTransport
 from daphne_like.transport.handshakes import Handshakes
-
-_logger = logging.getLogger("daphne_like.server")
 
 _HANDSHAKE = 0x16
 """The type of the first record of a client (RFC 8446, section 5.1)."""
@@ -328,11 +326,11 @@ class TLSTransport(ArrivingTransport):
         """A record is not what the peer has sent: nothing more is believed, and nothing said."""
         if self._raised is not None:
             return  # What was read with it is no better.
-        _logger.info("Lost a connection from %s: TLS: %s", shown(self._peer), why(error))
+        self._handshakes.broke(self._peer, why(error))
         self._answer()
         self._fall_silent()
         self._native.pause_reading()
-        self._raised = error
+        self._raised = error.with_traceback(None)  # Its frames have us, and we it.
         self._loop.call_soon(self._native.abort)
 
     def getPeerCertificate(self) -> Any:
