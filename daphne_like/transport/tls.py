@@ -38,6 +38,18 @@ OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle 
 little more than this for each way, whatever it has carried.
 """
 
+_AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
+"""Bytes of a record beside what it carries, at the most where nobody pads."""
+
+_FILLING = 5
+"""Of what a record carries the 32nd part may be padding (RFC 8446, section 5.4): a shift."""
+
+_MOST_EMPTY = 24 * 1024
+"""Bytes that may come and carry nothing; a record that is not whole yet is among them."""
+
+_EMPTY_RATE = 16 * 1024
+"""So many of them are forgiven in a second."""
+
 
 class Identity(Protocol):
     """What the server shows of itself, and lets its clients choose from, at this moment."""
@@ -89,6 +101,8 @@ class TLSTransport(ArrivingTransport):
         self._hear: Callable[[TLSTransport, bytes], None] = TLSTransport._begin_handshake
         self._over = False
         self._end_said = False
+        self._empty = 0
+        self._forgiven_at = 0.0
 
     # --- Until the handshake is over ------------------------------------------------------
 
@@ -154,6 +168,7 @@ class TLSTransport(ArrivingTransport):
         self.negotiatedProtocol = name.encode() if name else None
         super()._begin()
         self._stop_waiting()
+        self._empty = self._incoming.pending
         if self._incoming.pending or self._ssl.pending():
             self.hand_on(b"")
 
@@ -234,9 +249,12 @@ class TLSTransport(ArrivingTransport):
             plain = b"".join(self._portions(data))
         else:
             self._feed(data)
+            self._empty += len(data)
             plain = self._next()
             if plain and (self._incoming.pending or self._ssl.pending()):
                 plain += b"".join(iter(self._next, b""))
+            if self._empty > _MOST_EMPTY:
+                self._look_at_empty()
         if self._outgoing.pending:
             self._answer()
         if plain:
@@ -252,8 +270,26 @@ class TLSTransport(ArrivingTransport):
     def _portions(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
         for start in range(0, len(data), _PORTION):
-            self._feed(view[start : start + _PORTION])
+            if self._raised is not None:
+                return
+            portion = view[start : start + _PORTION]
+            self._feed(portion)
+            self._empty += len(portion)
             yield from iter(self._next, b"")
+            if self._empty > _MOST_EMPTY:
+                self._look_at_empty()
+
+    def _look_at_empty(self) -> None:
+        """End who sends records that carry nothing, one after the other.
+
+        That keys change (RFC 8446, section 4.6.3) costs a few bytes, and us more than a request;
+        OpenSSL changes them as often as it is asked to, in one go.
+        """
+        now = self._roll.clock.seconds()
+        forgiven = round((now - self._forgiven_at) * _EMPTY_RATE)
+        self._empty, self._forgiven_at = max(0, self._empty - forgiven), now
+        if self._empty > _MOST_EMPTY:
+            self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
 
     def _next(self) -> bytes:
         """What the next record holds; nothing where none is complete, or none will come."""
@@ -268,6 +304,9 @@ class TLSTransport(ArrivingTransport):
             return b""
         if not plain:
             self._over = True
+            return b""
+        paid = len(plain) + (len(plain) >> _FILLING) + self._around
+        self._empty = max(0, self._empty - paid)
         return plain
 
     def _end_reading(self) -> None:
@@ -281,6 +320,7 @@ class TLSTransport(ArrivingTransport):
         self._feed, self._read = self._incoming.write, self._ssl.read
         self._seal, self._take = self._ssl.write, self._outgoing.read
         self._send = self._native.write
+        self._around = _AROUND[str(self._ssl.version())]
         self.write = self._encrypt
 
     def _encrypt(self, data: bytes) -> None:
@@ -338,11 +378,6 @@ class TLSTransport(ArrivingTransport):
         return self._ssl.getpeercert()
 
 
-def why(error: ssl.SSLError) -> str:
-    """What OpenSSL complains about, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the client's certificate is refused: {error.verify_message}"
-    return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Let Python write nothing of a host name beyond ASCII, which fails the handshake anyway.
@@ -363,3 +398,8 @@ def _hushed() -> Iterator[None]:
         sys.unraisablehook = tell
 
 
+def why(error: ssl.SSLError) -> str:
+    """What OpenSSL complains about, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the client's certificate is refused: {error.verify_message}"
+    return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()

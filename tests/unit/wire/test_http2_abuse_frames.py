@@ -170,9 +170,7 @@ def test_a_client_that_says_goodbye_gets_what_it_has_asked_for(attack: Attack) -
     assert attacker.complete(stream)
 
 
-@pytest.mark.parametrize(
-    ("code", "name"), [(2, "INTERNAL_ERROR"), (2**32 - 1, "an unknown error")]
-)
+@pytest.mark.parametrize(("code", "name"), [(2, "INTERNAL_ERROR"), (2**32 - 1, "an unknown error")])
 def test_nothing_that_a_client_says_when_it_gives_up_is_logged_or_counted(
     attack: Attack, caplog: pytest.LogCaptureFixture, code: int, name: str
 ) -> None:
