@@ -79,7 +79,8 @@ class TLSTransport(ArrivingTransport):
     """A connection that shakes hands, and is then a Twisted transport like any other.
 
     Where the factory has a ``buildNegotiated(address, name)`` it is called for the protocol,
-    with the name that ALPN has led to, or ``None``.
+    with the name that ALPN has led to, or ``None``. Where it has ``admits(address)`` that is
+    asked before: whoever is counted must not have handshakes without number.
     """
 
     awaits = "handshake"
@@ -107,6 +108,12 @@ class TLSTransport(ArrivingTransport):
     # --- Until the handshake is over ------------------------------------------------------
 
     def _begin(self) -> None:
+        admits = getattr(self._factory, "admits", None)
+        if admits is not None and not admits(self._peer):
+            self._hear = TLSTransport._ignore
+            self._native.abort()
+            return
+        self.client = self._roll.client_of(self._peer)
         self._wait(self._roll.limits.handshake_timeout)
 
     def data_received(self, data: bytes) -> None:

@@ -57,8 +57,10 @@ class Roll:
         self.waiting: list[Any] = []
         self.events: list[str] = []
 
+    def client_of(self, peer: Any) -> Any:
+        return peer.host, peer.port
+
     def opened(self, connection: Any) -> None:
-        assert connection.client is None
         self.waiting.append(connection)
         self.events.append("opened")
 
@@ -256,6 +258,20 @@ def test_no_protocol_means_no_connection(arrive: Any, caplog: Any) -> None:
     assert at.roll.events == ["opened", "closed"]
     at.transport.data_received(b"more")
     at.transport.connection_lost(None)
+    assert caplog.messages == []
+
+
+def test_who_may_have_no_more_connections_has_no_handshake(arrive: Any, caplog: Any) -> None:
+    at = arrive(Notes())
+    assert at.transport.client == ("127.0.0.2", 5000)
+    at.factory.admits = lambda peer: peer != PEER
+    refused = Secured(at.handshakes, Identity(at.transport._identity.context))
+    transport, native = refused.carry(at.factory, BUDGET), Native(at.loop)
+    transport.connection_made(native)
+    transport.data_received(b"\x16")
+    assert native.calls == ["abort"]
+    transport.connection_lost(None)
+    assert at.roll.events == ["opened"]
     assert caplog.messages == []
 
 
