@@ -62,15 +62,19 @@ class HTTPFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """``None`` for a client that has as many connections as it may have."""
-        return self.buildNegotiated(addr, None)
+        return self.buildNegotiated(addr, None) if self.admits(addr) else None
 
-    def buildNegotiated(self, addr: IAddress | None, name: bytes | None) -> Protocol | None:
-        """The same where TLS has agreed on the protocol `name`, if it has."""
+    def admits(self, addr: IAddress | None) -> bool:
+        """Whether the client may have one more connection."""
         most = self.shared.limits.client_connections
         if most and self._connections_of(address_of(addr)) >= most:
             if told := self._flood.count():
                 self._tell(told)
-            return None
+            return False
+        return True
+
+    def buildNegotiated(self, addr: IAddress | None, name: bytes | None) -> Protocol:
+        """The protocol of a client that was admitted; TLS has agreed on `name`, if on anything."""
         self.shared.accepted += 1
         return self._negotiation.connection(name)
 

@@ -92,9 +92,9 @@ class Encryption:
             self._armed = self._clock.callLater(self._seconds, self._check)
 
     def _check(self) -> None:
+        self.start()  # First: whatever is wrong with a file, it is looked at again.
         for certificates in self._certificates:
             certificates.check()
-        self.start()
 
     def stop(self) -> None:
         """Look at them no more: nothing is left in the clock."""

@@ -49,7 +49,7 @@ class HTTPExchange(SendSide):
         self._stream = stream
         self._state = _IDLE
         self._head: ResponseHead | None = None
-        self._body: list[bytes] | None = None
+        self._body: list[bytes | bytearray] | None = None
         self._body_ended = self._body_given = self._wanted = False
         self._reader: Waiters | None = None
         self._writers: Waiters | None = None

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
 from daphne_like.exchange import Stream
+
+_SMALL = 256
+"""Bytes of a piece that is put to others: by itself it would take many times its size."""
 
 if TYPE_CHECKING:
     from daphne_like.asgi.application import Application
@@ -55,7 +58,7 @@ class ReceiveSide:
     )
 
     _application: Application
-    _body: list[bytes] | None
+    _body: list[bytes | bytearray] | None
     _body_ended: bool
     _body_given: bool
     _bytes_in: int
@@ -69,9 +72,18 @@ class ReceiveSide:
         """A piece of the request's body."""
         if self._body is None:
             self._body = [data]
-        else:
+        elif len(data) > _SMALL:
             self._body.append(data)
+        else:
+            self._put_to_others(self._body, data)
         self._wake_reader()
+
+    def _put_to_others(self, body: list[bytes | bytearray], data: bytes) -> None:
+        last = body[-1]
+        if type(last) is bytearray:
+            last += data
+        else:
+            body.append(bytearray(data))
 
     def body_ended(self) -> None:
         """The request's body is complete."""
@@ -102,7 +114,8 @@ class ReceiveSide:
 
     def _take_body(self) -> Message:
         pieces, self._body = self._body or [], None
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # What is alone has come as it is: what is put together stands behind something.
+        body = cast(bytes, pieces[0]) if len(pieces) == 1 else b"".join(pieces)
         self._body_given = self._body_ended
         self._bytes_in += len(body)
         if body:

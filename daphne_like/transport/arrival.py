@@ -12,7 +12,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
 
 from daphne_like.clock import Clock, Deadline
-from daphne_like.exchange import Snapshot, spelled
+from daphne_like.exchange import Address, Snapshot, spelled
 from daphne_like.limits import Limits
 from daphne_like.transport.stream import NativeTransport
 
@@ -25,6 +25,9 @@ class Roll(Protocol):
 
     clock: Clock
     limits: Limits
+
+    def client_of(self, peer: Any) -> Address | None:
+        """Whose connection it is, by Twisted's address, for ``client``."""
 
     def opened(self, connection: Any) -> None:
         """A connection waits for what has to come first."""
@@ -43,8 +46,8 @@ def shown(peer: Any) -> str:
 class ArrivingTransport(NativeTransport):
     """A connection whose protocol is built when something has come from its client."""
 
-    client = None
-    """Nobody, for the roll: who it is has not been said, or not been shown."""
+    client: Address | None = None
+    """Nobody, for the roll, as long as who it is has not been said."""
 
     awaits = ""
     """What is waited for, in a word."""

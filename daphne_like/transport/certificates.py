@@ -115,6 +115,13 @@ class Certificates:
                 yield Path(name)
 
     def _read(self) -> ServerContext:
+        """Read all files, any of which may vanish, or be closed to us, at any moment."""
+        try:
+            return self._chosen()
+        except OSError as error:
+            raise ConfigError(f"{self._source}: {error.strerror or error}.") from None
+
+    def _chosen(self) -> ServerContext:
         named = [(pair, context_for(pair, self._policy)) for pair in self._source.pairs()]
         default = (
             named[0][1]

@@ -44,6 +44,7 @@ class Handshakes:
         self._due = False
         self._begun = 0
         self._tally = Tally(roll.clock.seconds, most=ONE_BY_ONE)
+        self._broken = Tally(roll.clock.seconds, most=ONE_BY_ONE)
 
     def enter(self, connection: Shaking) -> bool:
         """Whether `connection` may go on at once; if not, it proceeds when its turn has come."""
@@ -87,3 +88,10 @@ class Handshakes:
         if told:
             line = "Closed a connection from %s: its TLS handshake %s%s"
             _logger.log(level, line, shown(peer), reason, and_others(told))
+
+    def broke(self, peer: Any, reason: str) -> None:
+        """What came after a handshake was no TLS: log it, but for a flood."""
+        told = self._broken.count()
+        if told:
+            line = "Lost a connection from %s: TLS: %s%s"
+            _logger.info(line, shown(peer), reason, and_others(told))

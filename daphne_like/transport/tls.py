@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import INegotiated, IProtocolFactory
@@ -21,10 +22,8 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from zope.interface import implementer
 
 from daphne_like.clock import Deadline
-from daphne_like.transport.arrival import ArrivingTransport, shown
+from daphne_like.transport.arrival import ArrivingTransport
 from daphne_like.transport.handshakes import Handshakes
-
-_logger = logging.getLogger("daphne_like.server")
 
 _HANDSHAKE = 0x16
 """The type of the first record of a client (RFC 8446, section 5.1)."""
@@ -38,6 +37,18 @@ _PORTION = 16 * 1024
 OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle connection keeps
 little more than this for each way, whatever it has carried.
 """
+
+_AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
+"""Bytes of a record beside what it carries, at the most where nobody pads."""
+
+_FILLING = 5
+"""Of what a record carries the 32nd part may be padding (RFC 8446, section 5.4): a shift."""
+
+_MOST_EMPTY = 24 * 1024
+"""Bytes that may come and carry nothing; a record that is not whole yet is among them."""
+
+_EMPTY_RATE = 16 * 1024
+"""So many of them are forgiven in a second."""
 
 
 class Identity(Protocol):
@@ -68,7 +79,8 @@ class TLSTransport(ArrivingTransport):
     """A connection that shakes hands, and is then a Twisted transport like any other.
 
     Where the factory has a ``buildNegotiated(address, name)`` it is called for the protocol,
-    with the name that ALPN has led to, or ``None``.
+    with the name that ALPN has led to, or ``None``. Where it has ``admits(address)`` that is
+    asked before: whoever is counted must not have handshakes without number.
     """
 
     awaits = "handshake"
@@ -90,10 +102,18 @@ class TLSTransport(ArrivingTransport):
         self._hear: Callable[[TLSTransport, bytes], None] = TLSTransport._begin_handshake
         self._over = False
         self._end_said = False
+        self._empty = 0
+        self._forgiven_at = 0.0
 
     # --- Until the handshake is over ------------------------------------------------------
 
     def _begin(self) -> None:
+        admits = getattr(self._factory, "admits", None)
+        if admits is not None and not admits(self._peer):
+            self._hear = TLSTransport._ignore
+            self._native.abort()
+            return
+        self.client = self._roll.client_of(self._peer)
         self._wait(self._roll.limits.handshake_timeout)
 
     def data_received(self, data: bytes) -> None:
@@ -135,7 +155,8 @@ class TLSTransport(ArrivingTransport):
     def _shake(self, data: bytes) -> None:
         self._incoming.write(data)
         try:
-            self._ssl.do_handshake()
+            with _hushed():
+                self._ssl.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError as error:
@@ -154,6 +175,7 @@ class TLSTransport(ArrivingTransport):
         self.negotiatedProtocol = name.encode() if name else None
         super()._begin()
         self._stop_waiting()
+        self._empty = self._incoming.pending
         if self._incoming.pending or self._ssl.pending():
             self.hand_on(b"")
 
@@ -234,9 +256,12 @@ class TLSTransport(ArrivingTransport):
             plain = b"".join(self._portions(data))
         else:
             self._feed(data)
+            self._empty += len(data)
             plain = self._next()
             if plain and (self._incoming.pending or self._ssl.pending()):
                 plain += b"".join(iter(self._next, b""))
+            if self._empty > _MOST_EMPTY:
+                self._look_at_empty()
         if self._outgoing.pending:
             self._answer()
         if plain:
@@ -252,8 +277,26 @@ class TLSTransport(ArrivingTransport):
     def _portions(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
         for start in range(0, len(data), _PORTION):
-            self._feed(view[start : start + _PORTION])
+            if self._raised is not None:
+                return
+            portion = view[start : start + _PORTION]
+            self._feed(portion)
+            self._empty += len(portion)
             yield from iter(self._next, b"")
+            if self._empty > _MOST_EMPTY:
+                self._look_at_empty()
+
+    def _look_at_empty(self) -> None:
+        """End who sends records that carry nothing, one after the other.
+
+        That keys change (RFC 8446, section 4.6.3) costs a few bytes, and us more than a request;
+        OpenSSL changes them as often as it is asked to, in one go.
+        """
+        now = self._roll.clock.seconds()
+        forgiven = round((now - self._forgiven_at) * _EMPTY_RATE)
+        self._empty, self._forgiven_at = max(0, self._empty - forgiven), now
+        if self._empty > _MOST_EMPTY:
+            self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
 
     def _next(self) -> bytes:
         """What the next record holds; nothing where none is complete, or none will come."""
@@ -268,6 +311,9 @@ class TLSTransport(ArrivingTransport):
             return b""
         if not plain:
             self._over = True
+            return b""
+        paid = len(plain) + (len(plain) >> _FILLING) + self._around
+        self._empty = max(0, self._empty - paid)
         return plain
 
     def _end_reading(self) -> None:
@@ -281,6 +327,7 @@ class TLSTransport(ArrivingTransport):
         self._feed, self._read = self._incoming.write, self._ssl.read
         self._seal, self._take = self._ssl.write, self._outgoing.read
         self._send = self._native.write
+        self._around = _AROUND[str(self._ssl.version())]
         self.write = self._encrypt
 
     def _encrypt(self, data: bytes) -> None:
@@ -326,16 +373,36 @@ class TLSTransport(ArrivingTransport):
         """A record is not what the peer has sent: nothing more is believed, and nothing said."""
         if self._raised is not None:
             return  # What was read with it is no better.
-        _logger.info("Lost a connection from %s: TLS: %s", shown(self._peer), why(error))
+        self._handshakes.broke(self._peer, why(error))
         self._answer()
         self._fall_silent()
         self._native.pause_reading()
-        self._raised = error
+        self._raised = error.with_traceback(None)  # Its frames have us, and we it.
         self._loop.call_soon(self._native.abort)
 
     def getPeerCertificate(self) -> Any:
         """What the client has shown, as ``ssl`` has it; nothing where it was not asked."""
         return self._ssl.getpeercert()
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Let Python write nothing of a host name beyond ASCII, which fails the handshake anyway.
+
+    The callback that chooses by the name is not called with such a one; a traceback is written
+    instead, each time, as of an error that nobody would hear of.
+    """
+    tell = sys.unraisablehook
+
+    def tell_others(said: Any) -> None:
+        if not isinstance(said.exc_value, UnicodeDecodeError):
+            tell(said)
+
+    sys.unraisablehook = tell_others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = tell
 
 
 def why(error: ssl.SSLError) -> str:

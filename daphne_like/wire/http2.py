@@ -25,6 +25,7 @@ from daphne_like.wire.http2_engine import (
     ConnectionClosed,
     DataReceived,
     Event,
+    GoAwayReceived,
     NGH2Error,
     PingAcknowledged,
     PingReceived,
@@ -222,6 +223,11 @@ class HTTP2Connection(Output, Patience, Protocol):
             self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
         self._lost_protocol(reason)
 
+    def _goaway_received(self, event: GoAwayReceived) -> None:
+        """The client gives up. Its debug data is its own: none of it is for our log."""
+        if event.error_code:
+            self._lost_protocol(f"the client says {engine_room.named(event.error_code)}")
+
     def _connection_closed(self, event: ConnectionClosed) -> None:
         """The engine has ended the connection: in order, or because the rules were broken."""
         if event.error_code:
@@ -368,5 +374,6 @@ _REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
     PriorityUpdateReceived: HTTP2Connection._count_control,
     PingAcknowledged: HTTP2Connection._ping_acknowledged,
     WindowUpdated: HTTP2Connection._window_updated,
+    GoAwayReceived: HTTP2Connection._goaway_received,
     ConnectionClosed: HTTP2Connection._connection_closed,
 }

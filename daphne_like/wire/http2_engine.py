@@ -15,6 +15,7 @@ from ngh2 import (
     DenialOfServiceError,
     ErrorCode,
     Event,
+    GoAwayReceived,
     NGH2Error,
     PingAcknowledged,
     PingReceived,
@@ -37,6 +38,7 @@ __all__ = [
     "DataReceived",
     "DenialOfServiceError",
     "Event",
+    "GoAwayReceived",
     "NGH2Error",
     "PingAcknowledged",
     "PingReceived",
@@ -106,11 +108,11 @@ def enables_push(event: SettingsReceived) -> bool | None:
 
 
 def named(code: int) -> str:
-    """An error's code for a log line (RFC 9113, section 7)."""
+    """An error's code for a log line (RFC 9113, section 7): one of a few words, whoever says it."""
     try:
         return ErrorCode(code).name
     except ValueError:
-        return f"error {code}"
+        return "an unknown error"
 
 
 def last_words(error: NGH2Error, last_stream: int) -> bytes:

@@ -150,10 +150,12 @@ class HeadReader:
         framing = self.framing = judge_multiplexed(fields)
         if framing.length and 0 < limits.body_size < framing.length:
             raise RemoteFault(413, "the body is too large")
+        # Of other schemes the engine does not know that a path begins with a slash. A plain
+        # CONNECT has none.
+        if pseudo.get(b":scheme", b"http") not in (b"http", b"https"):
+            raise RemoteFault(400, "unknown scheme")
         if method == b"CONNECT":
             return self._upgrading(pseudo.get(b":protocol"), path, fields, host)
-        if pseudo[b":scheme"] not in (b"http", b"https"):
-            raise RemoteFault(400, "unknown scheme")
         least = size - len(path) - len(method)
         if head[0][0] == b":method" and least < self._most:
             at = list(pseudo).index(b":path")

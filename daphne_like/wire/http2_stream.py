@@ -54,7 +54,7 @@ class HTTP2Stream(ResponseSide):
         self.live = True
         self.ended = False
         self._head_sent = self._continue_due = self._stalled = self._tunnel = False
-        self._ahead: list[bytes] | None = None
+        self._ahead: bytearray | None = None
         self._file = None
         self.owed = self._arrived = self._counted_from = self._discarded = self._queued = 0
         self._answer_due: float | None = None
@@ -76,7 +76,7 @@ class HTTP2Stream(ResponseSide):
             return
         self.owed += len(data)
         if self._ahead is not None:
-            self._ahead.append(data)
+            self._ahead += data
             return
         self._arrived += len(data)
         if 0 < self._connection.limits.body_size < self._arrived and not self._tunnel:
@@ -153,13 +153,12 @@ class HTTP2Stream(ResponseSide):
 
     def await_tunnel(self) -> None:
         """The request asks for an upgrade: what comes before it is granted has to wait."""
-        self._ahead = []
+        self._ahead = bytearray()
 
     def _deliver_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None
-        for data in ahead or ():
-            if self.live:
-                cast(Exchange, self.exchange).body_received(data)
+        if ahead and self.live:
+            cast(Exchange, self.exchange).body_received(bytes(ahead))
         if self.live and self._connection.draining:
             self.drain()
         if self.ended:

@@ -143,6 +143,10 @@ class Shared:
         self._floods.append(flood)
         return flood
 
+    def client_of(self, peer: Any) -> Address | None:
+        """Whose a connection is, by Twisted's address."""
+        return address_of(peer)
+
     def opened(self, connection: Drainable) -> None:
         """A connection was made."""
         self.connections.add(connection)

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +333,31 @@ def test_more_than_may_shake_hands_wait_for_their_turn(tmp_path, loop) -> None:
             assert told(client)["scheme"] == "https"
         for client in halves:
             client.close()
+
+
+@LOOPS
+def test_a_client_may_have_so_many_connections_that_shake_hands_or_have(tmp_path, loop) -> None:
+    with (
+        serving(tmp_path, "--loop", loop, "--client-connections", "2") as server,
+        server.connect() as half,
+        connected(server) as client,
+    ):
+        half.sendall(b"\x16\x03\x01")
+        told(client)
+        with server.connect() as third, suppress(ConnectionError):
+            third.sendall(b"\x16\x03\x01")
+            assert third.recv(1) == b""
+        half.close()
+        wait_until(lambda: is_admitted(server))
+        told(client)
+
+
+def is_admitted(server: Serving) -> bool:
+    try:
+        with connected(server) as client:
+            return bool(told(client))
+    except OSError:
+        return False
 
 
 @LOOPS

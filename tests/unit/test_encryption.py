@@ -15,7 +15,7 @@ from daphne_like.errors import ConfigError
 from daphne_like.limits import Limits
 from daphne_like.options import configure
 from daphne_like.transport import development
-from daphne_like.transport.certificates import Source
+from daphne_like.transport.certificates import Certificates, Source
 from daphne_like.transport.contexts import Pair
 from tests.support.certificates import Client, authority, client_context, localhost, shaken
 
@@ -165,3 +165,21 @@ def test_without_certificates_there_is_nothing_to_look_at(caplog: Any) -> None:
     at.reload()
     at.stop()
     assert caplog.messages == ["There are no certificates to read again"]
+
+
+def test_what_is_wrong_with_a_file_does_not_end_looking_at_it(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    def fail(self: Certificates) -> None:
+        raise ZeroDivisionError
+
+    roll = Roll(certificate_check=10.0)
+    at = encryption(roll, ssl_certfile=localhost().write_in_one(tmp_path))
+    at.of_options()
+    at.start()
+    monkeypatch.setattr(Certificates, "check", fail)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            roll.clock.advance(10)
+    at.stop()
+    assert roll.clock.getDelayedCalls() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tracemalloc
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -311,6 +312,32 @@ def test_the_body_comes_whole_as_far_as_it_is_there_and_is_paid_back():
         await ended(exchange)
         assert (taken[1:], stream.credit, stream.wants) == ([received(b"e")], 5, 1)
         assert served.record.bytes_in == 5
+
+    run(main())
+
+
+def test_pieces_of_a_few_bytes_take_little_more_than_their_size():
+    async def main():
+        taken = []
+
+        async def app(scope, receive, send):
+            await asyncio.sleep(0)
+            taken.append(await receive())
+            await sending(START, body())(scope, receive, send)
+
+        exchange = Served(app).open(FakeStream())
+        sent = [bytes([number % 256, number // 256]) for number in range(20_000)]
+        sent[10_000:10_000] = [b"x" * 1000, b"y" * 1000]
+        tracemalloc.start()
+        for piece in sent:
+            exchange.body_received(piece)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        exchange.body_ended()
+        await ended(exchange)
+        assert taken == [received(b"".join(sent))]
+        assert type(taken[0]["body"]) is bytes
+        assert kept < 2 * 42_000
 
     run(main())
 

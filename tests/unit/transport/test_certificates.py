@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from daphne_like.errors import ConfigError
+from daphne_like.transport import contexts
 from daphne_like.transport.certificates import Certificates, Source, chooser
 from daphne_like.transport.contexts import Pair, Policy
 from tests.support.certificates import Client, Issued, authority, client_context, localhost, shaken
@@ -207,6 +208,43 @@ def test_a_broken_file_changes_nothing_and_is_told_of_once(one, caplog) -> None:
     put(path, SECOND)
     certificates.check()
     assert name_shown(certificates, "localhost") == "b.example"
+
+
+def test_a_file_that_vanishes_while_it_is_read_changes_nothing(
+    one: Any, caplog: Any, monkeypatch: Any
+) -> None:
+    def read(word: str, place: Path) -> bytes:
+        data = place.read_bytes()
+        seen.append(place)
+        if len(seen) == 2:
+            path.unlink()
+        return data
+
+    seen: list[Path] = []
+    certificates, path = one
+    put(path, SECOND)
+    with monkeypatch.context() as patched:
+        patched.setattr(contexts, "read", read)
+        certificates.check()
+    assert name_shown(certificates, "localhost") == "a.example"
+    kept = "Keeping the certificates of before"
+    assert caplog.messages == [f"{kept}: {path}: No such file or directory."]
+    put(path, SECOND)
+    certificates.check()
+    assert name_shown(certificates, "localhost") == "b.example"
+
+
+def test_a_key_that_may_not_be_looked_for_changes_nothing(
+    directory: Path, caplog: Any, monkeypatch: Any
+) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    certificates = Certificates(Source(directory=directory), Policy())
+    monkeypatch.setattr(Path, "exists", closed)
+    certificates.reload()
+    kept = "Keeping the certificates of before"
+    assert caplog.messages == [f"{kept}: {directory}: Permission denied."]
 
 
 def test_connections_keep_what_they_have_begun_with(one) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,8 +57,10 @@ class Roll:
         self.waiting: list[Any] = []
         self.events: list[str] = []
 
+    def client_of(self, peer: Any) -> Any:
+        return peer.host, peer.port
+
     def opened(self, connection: Any) -> None:
-        assert connection.client is None
         self.waiting.append(connection)
         self.events.append("opened")
 
@@ -257,6 +261,20 @@ def test_no_protocol_means_no_connection(arrive: Any, caplog: Any) -> None:
     assert caplog.messages == []
 
 
+def test_who_may_have_no_more_connections_has_no_handshake(arrive: Any, caplog: Any) -> None:
+    at = arrive(Notes())
+    assert at.transport.client == ("127.0.0.2", 5000)
+    at.factory.admits = lambda peer: peer != PEER
+    refused = Secured(at.handshakes, Identity(at.transport._identity.context))
+    transport, native = refused.carry(at.factory, BUDGET), Native(at.loop)
+    transport.connection_made(native)
+    transport.data_received(b"\x16")
+    assert native.calls == ["abort"]
+    transport.connection_lost(None)
+    assert at.roll.events == ["opened"]
+    assert caplog.messages == []
+
+
 def test_a_protocol_that_cannot_be_built_costs_one_connection(arrive: Any) -> None:
     def fail(addr: Any) -> Any:
         raise Bug
@@ -354,6 +372,23 @@ def test_what_fails_has_its_reason_sent(arrive: Any, caplog: Any) -> None:
     at.loop.turn()
     assert at.sent().startswith(b"\x15\x03"), "an alert"
     assert len(caplog.messages) == 1
+
+
+def test_a_name_beyond_ascii_fails_and_no_traceback_is_written(
+    arrive: Any, caplog: Any, monkeypatch: Any, server_context: ssl.SSLContext
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    monkeypatch.setattr(server_context, "sni_callback", lambda *_: None)
+    at = arrive(Notes())
+    at.client.shake()
+    at.transport.data_received(at.client.sends().replace(b"localhost", b"local\xffost"))
+    at.loop.turn()
+    expect_parted(at, caplog, CLOSED + "failed: callback failed")
+    assert told == []
+    with tls._hushed():
+        sys.unraisablehook(said := SimpleNamespace(exc_value=Bug()))  # type: ignore[arg-type]
+    assert told == [said]
 
 
 def test_a_certificate_that_is_refused_is_told_of_in_words(arrive: Any) -> None:
@@ -542,6 +577,97 @@ def test_a_record_that_was_changed_on_its_way_ends_the_connection(
     assert protocol.reason.type is error.ConnectionLost
     [line] = caplog.messages
     assert line.startswith("Lost a connection from 127.0.0.2:5000: TLS: decryption failed")
+
+
+def test_of_a_flood_of_what_is_no_tls_only_the_number_is_told(arrive: Any, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    handshakes = Handshakes(roll := Roll())
+    for seconds in (0, 10):
+        roll.clock.advance(seconds)
+        for _ in range(25):
+            handshakes.broke(PEER, "odd")
+    assert len(caplog.messages) == 40
+    assert (
+        caplog.messages[20]
+        == "Lost a connection from 127.0.0.2:5000: TLS: odd, and 5 others before"
+    )
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+
+
+def test_what_is_no_tls_leaves_no_circle_behind(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    at.transport.data_received(b"\x17\x03\x03\x00\x20" + bytes(32))
+    assert at.transport._raised is not None
+    assert at.transport._raised.__traceback__ is None
+
+
+def empty(at: Arrival) -> None:
+    """From now on no record carries anything, as those that change keys."""
+
+    def read(size: int) -> bytes:
+        at.transport._incoming.read()
+        raise ssl.SSLWantReadError
+
+    at.transport._read = read
+
+
+@pytest.mark.parametrize("size", [1000, 60_000])
+def test_records_that_carry_nothing_one_after_the_other_end_the_connection(
+    arrive: Any, caplog: Any, size: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    protocol = Notes()
+    at = shaken(arrive, protocol)
+    empty(at)
+    sent = 0
+    while not at.native.calls:
+        at.transport.data_received(bytes(size))
+        sent += size
+    assert sent <= max(size, 25_000)
+    at.loop.turn()
+    assert at.native.calls == ["pause", "abort"]
+    assert protocol.events == []
+    why = "too many records that carry nothing"
+    assert caplog.messages == [f"Lost a connection from 127.0.0.2:5000: TLS: {why}"]
+
+
+def test_a_few_of_them_now_and_then_do_no_harm(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    empty(at)
+    for _ in range(60):
+        at.transport.data_received(bytes(16_000))
+        at.roll.clock.advance(1)
+    assert at.native.calls == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("size", [1, PORTION])
+@pytest.mark.parametrize("segment", [7, 1000, 100_000])
+def test_small_records_and_large_ones_in_pieces_carry_something(
+    arrive: Any, version: ssl.TLSVersion, size: int, segment: int
+) -> None:
+    client = client_context()
+    client.maximum_version = version
+    protocol = Notes()
+    at = arrive(protocol, client=client).shake()
+    at.native.calls.clear()
+    data = b"".join(at.client.says(b"x" * size) for _ in range(2000 if size == 1 else 4))
+    for start in range(0, len(data), segment):
+        at.transport.data_received(data[start : start + segment])
+    assert at.native.calls == []
+    assert at.transport._empty == 0
+
+
+def test_what_comes_behind_the_peers_end_is_not_kept(arrive: Any) -> None:
+    protocol = HalfNotes()
+    at = shaken(arrive, protocol)
+    at.transport.data_received(at.client.ends())
+    at.loop.turn()
+    for _ in range(10):
+        at.transport.data_received(bytes(5000))
+    at.loop.turn()
+    assert at.native.calls == ["pause", "abort"]
+    assert protocol.events == ["read lost"]
 
 
 @pytest.mark.parametrize("size", [1, PORTION + 1])

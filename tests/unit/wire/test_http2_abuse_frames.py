@@ -170,6 +170,20 @@ def test_a_client_that_says_goodbye_gets_what_it_has_asked_for(attack: Attack) -
     assert attacker.complete(stream)
 
 
+@pytest.mark.parametrize(("code", "name"), [(2, "INTERNAL_ERROR"), (2**32 - 1, "an unknown error")])
+def test_nothing_that_a_client_says_when_it_gives_up_is_logged_or_counted(
+    attack: Attack, caplog: pytest.LogCaptureFixture, code: int, name: str
+) -> None:
+    attacker = attack()
+    attacker.ask()
+    attacker.send(frame(GOAWAY, bytes(4) + code.to_bytes(4, "big") + b"\x1b[2J\r\nin a new line"))
+    said = f"HTTP/2: the client says {name}"
+    assert caplog.messages == [f"Refused a request from 192.0.2.1:50000: 400 {said}"]
+    assert list(attacker.shared.refusals) == [(400, said)]
+    assert attacker.told() == 1
+    assert attacker.wire.eof
+
+
 def test_a_connection_that_is_never_idle_has_an_end_too(attack: Attack) -> None:
     attacker = attack(connection_requests=3)
     streams = [attacker.ask() for _ in range(5)]

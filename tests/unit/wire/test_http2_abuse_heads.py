@@ -135,6 +135,10 @@ ANSWERED = {
     "a fragment": (changed(GET, path=b"/#a"), 400),
     "a host that is not the authority": (get((b"host", b"b.example")), 400),
     "an unknown scheme": (changed(GET, scheme=b"ftp"), 400),
+    "a WebSocket by an unknown scheme, on a path without its slash": (
+        [*changed(GET, method=b"CONNECT", scheme=b"ws", path=b"a"), (b":protocol", b"websocket")],
+        400,
+    ),
     "an unknown expectation": (get((b"expect", b"200-maybe")), 417),
     "a CONNECT to elsewhere": ([(b":method", b"CONNECT"), GET[2]], 501),
     "a CONNECT of an unknown protocol": (

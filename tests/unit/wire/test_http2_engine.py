@@ -81,6 +81,6 @@ def test_our_own_goaway_says_what_was_wrong(error: NGH2Error, code: int) -> None
     assert (event.last_stream_id, event.error_code) == (5, code)
 
 
-@pytest.mark.parametrize(("code", "name"), [(0x01, "PROTOCOL_ERROR"), (0xFA, "error 250")])
+@pytest.mark.parametrize(("code", "name"), [(0x01, "PROTOCOL_ERROR"), (0xFA, "an unknown error")])
 def test_an_error_has_a_name_for_the_log(code: int, name: str) -> None:
     assert named(code) == name

@@ -40,7 +40,7 @@ class TestBytesAheadOfTheGrant:
         served.wire.send(served.client.h2.data_to_send())
         assert served.last.pieces == []
         served.turn()
-        assert served.last.pieces == [b"1", b"2"]
+        assert served.last.pieces == [b"12"]
 
     def test_there_is_no_more_of_them_than_a_window(self, connect: Connect) -> None:
         served = connect(read_budget=64 * KIB)
