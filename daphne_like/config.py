@@ -114,8 +114,8 @@ class Config:
         "--ssl-certfile",
         group="TLS",
         help="A certificate in PEM form, with those that vouch for it behind it (fullchain.pem): "
-        "serve https. Like its kin it is for what options listen on; endpoint strings say for "
-        "themselves, by ssl: or tls:.",
+        "--bind, --unix-socket and --fd then speak https. Endpoint strings say so for themselves, "
+        "by ssl: or tls:.",
     )
     ssl_keyfile: str | None = _option(
         None,

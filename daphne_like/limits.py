@@ -135,8 +135,8 @@ class Limits:
     handshakes: int = _limit(
         1000,
         "handshakes",
-        "Of TLS that have begun and are not over, at the same time; who comes then waits for his "
-        "turn, unread. Each takes some 50 kB meanwhile. 0 for no limit.",
+        "Of TLS that are under way at the same time; who comes then waits for his turn, unread. "
+        "Each takes some 50 kB meanwhile. 0 for no limit.",
     )
     certificate_check: float = _limit(
         10.0,
@@ -211,8 +211,8 @@ class Limits:
     http2_streams: int = _limit(
         100,
         "streams",
-        "One HTTP/2 connection may have open at the same time. Those whose client has left count "
-        "until their application has ended; further ones are refused.",
+        "Open at the same time on one HTTP/2 connection. Those whose client has left count until "
+        "their application has ended; further ones are refused.",
     )
     http2_heads: int = _limit(
         MIB,
@@ -223,7 +223,7 @@ class Limits:
     http2_resets: int = _limit(
         1000,
         "resets",
-        "Of streams in a row that an HTTP/2 client may cause, by its own doing or by breaking the "
+        "An HTTP/2 client may cause in a row, of its own streams, by its doing or by breaking the "
         "rules; more ends the connection. As many are given back as --http2-reset-rate says.",
     )
     http2_reset_rate: int = _limit(
@@ -232,8 +232,8 @@ class Limits:
     http2_control_frames: int = _limit(
         1000,
         "frames",
-        "In a row that carry nothing (PING, SETTINGS, priorities, empty DATA) an HTTP/2 client may "
-        "send; more ends the connection. As many are given back as --http2-control-rate says.",
+        "An HTTP/2 client may send in a row that carry nothing: PING, SETTINGS, priorities, empty "
+        "DATA. More ends the connection. As many are given back as --http2-control-rate says.",
     )
     http2_control_rate: int = _limit(
         100,

@@ -52,9 +52,20 @@ def render(scope: Scope) -> str:
     described = describe(scope)
     headers = described.pop("headers")
     return (
-        TEMPLATE.replace("<!-- protocols -->", protocols(scope))
+        hinting(scope)
+        .replace("<!-- protocols -->", protocols(scope))
         .replace("<!-- scope -->", rows((name, markup(value)) for name, value in described.items()))
         .replace("<!-- headers -->", rows((name, code(value)) for name, value in headers))
+    )
+
+
+def hinting(scope: Scope) -> str:
+    """Return the template, its commands for a certificate that nobody vouches for."""
+    if "tls" not in scope.get("extensions", {}):
+        return TEMPLATE
+    return TEMPLATE.replace("<code>curl ", "<code>curl -k ").replace(
+        "<code>python -m websockets ",
+        "<code>SSL_CERT_FILE=~/.cache/daphne-like/development.pem python -m websockets ",
     )
 
 

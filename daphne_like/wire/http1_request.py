@@ -54,6 +54,10 @@ _NOTHING_SAID = _Said(END * 2, [], b"", Framing(0, True, False, None))
 """No head ends so."""
 
 
+_BEGINS_OTHERWISE = {0x16: "TLS, where none is spoken: ask for http://"}
+"""What is no head, by its first byte: a handshake (RFC 8446, section 5.1)."""
+
+
 class PriorKnowledge(RemoteFault):
     """A request that is no request: the client speaks HTTP/2 from the start.
 
@@ -172,10 +176,9 @@ class RequestReader:
             partial.clear()
             return head, rest
         self._bound(partial)
-        if _HOPELESS.search(partial, searched) is not None:
-            raise RemoteFault(400, "malformed head")
-        if partial[0] < 33 and partial != _HALF_A_LINE_END:
-            raise RemoteFault(400, "malformed head")
+        begins_otherwise = partial[0] < 33 and partial != _HALF_A_LINE_END
+        if begins_otherwise or _HOPELESS.search(partial, searched) is not None:
+            raise RemoteFault(400, _BEGINS_OTHERWISE.get(partial[0], "malformed head"))
         return None, b""
 
     def _bound(self, head: bytes | bytearray) -> None:

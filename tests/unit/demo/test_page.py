@@ -136,3 +136,11 @@ def test_the_script_knows_every_event_of_the_room():
     assert known == {"welcome", "said", "came", "left", "renamed", "pong"}
     lengths = {int(attrs["maxlength"]) for _, attrs in page.elements if "maxlength" in attrs}
     assert lengths == {NAME_LENGTH, TEXT_LENGTH}
+
+
+def test_over_tls_its_commands_take_a_certificate_that_nobody_vouches_for():
+    assert b"<code>curl -N" in get("/").body
+    assert b"development.pem" not in get("/").body
+    page = get("/", extensions={"tls": {}}).body
+    assert page.count(b"<code>curl -k ") == page.count(b"<code>curl ") == 2
+    assert b"development.pem python -m websockets" in page

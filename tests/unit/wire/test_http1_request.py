@@ -138,7 +138,7 @@ class TestTakingHeads:
             b" GET",
             b"\n",
             b"\rX",
-            b"\x16\x03",
+            b"\x15\x03",
         ],
     )
     def test_what_can_become_no_head_is_refused_at_once(self, beginning: bytes) -> None:
@@ -396,3 +396,10 @@ class TestWebSockets:
             request(*ASKING, *fields)
         told = [(b"sec-websocket-version", b"13")] if status == 426 else []
         assert (caught.value.status, list(caught.value.fields)) == (status, told)
+
+
+def test_who_speaks_tls_where_there_is_none_is_told_so() -> None:
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    with pytest.raises(RemoteFault, match="TLS, where none is spoken: ask for http://") as refusal:
+        reader().take(hello)
+    assert refusal.value.status == 400
