@@ -188,7 +188,9 @@ class HTTP2Connection(Patience, Protocol):
                 self.count_reset()
             return
         self._heads -= stream.size
-        if stream.live:
+        if stream.live or self.full:
+            # An answer that waits for the transport ends by a reset only; the engine counts those
+            # too, but we would hear of it when it writes.
             self.count_reset()
         if stream.live or stream.owed:
             stream.closed("the client has reset the stream")
