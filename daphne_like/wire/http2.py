@@ -394,6 +394,7 @@ class HTTP2Connection(Patience, Protocol):
         self._stop_time()
         self._over = True
         self._end_streams(reason.getErrorMessage())
+        self._leaving.clear()  # They have us, and no stream comes any more.
         self._shared.closed(self)
 
     def pauseProducing(self) -> None:
