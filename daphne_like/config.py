@@ -33,7 +33,8 @@ def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
     """A field of :class:`Config` that is an option.
 
     ``help`` says what it sets; ``type`` parses its text (``str`` unless given); a ``bool``
-    default makes it a switch, a tuple makes it repeatable; ``empty`` allows an empty text.
+    default makes it a switch, a tuple makes it repeatable; ``empty`` allows an empty text, and what
+    is ``secret`` is not printed.
     """
     metadata = {"flags": flags, "group": group, **more}
     return field(default=default, metadata=metadata)
@@ -129,6 +130,7 @@ class Config:
         group="TLS",
         help="What opens an encrypted key. Every user of the machine sees command lines: give it "
         "by the environment.",
+        secret=True,
     )
     ssl_sni: str | None = _option(
         None,

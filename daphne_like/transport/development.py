@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -63,10 +64,21 @@ def _fits(file: Path, names: list[str], now: datetime) -> bool:
     from daphne_like.transport import x509
 
     try:
+        if not _is_ours_alone(file):
+            return False
         pem = file.read_bytes()
         return set(names) <= set(x509.names_of(pem)) and x509.end_of(pem) - now > _AHEAD
     except (FileNotFoundError, ValueError):
         return False
+
+
+def _is_ours_alone(file: Path) -> bool:
+    """Whether nobody else has made the file, nor can have read the key in it."""
+    found = file.lstat()
+    if os.name != "posix":
+        return True
+    alone = found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return alone and stat.S_ISREG(found.st_mode)
 
 
 def _write(file: Path, names: list[str], now: datetime) -> None:

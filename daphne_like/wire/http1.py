@@ -83,8 +83,10 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
             self._refuse(fault)
             return
         self._phase = _DROPPED
-        self._deadline.stop()
-        self._patience.stop()
+        self._deadline.end()
+        self._patience.end()
+        self._reader.close()
+        self._reader = None  # type: ignore[assignment] # no request comes any more
         self.transport.unregisterProducer()
         # It is the same connection: for a moment, or for the limit, there are not two.
         self._shared.connections.discard(self)

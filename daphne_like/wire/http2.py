@@ -183,7 +183,9 @@ class HTTP2Connection(Output, Patience, Protocol):
                 self.count_reset()
             return
         self._heads -= stream.size
-        if stream.live:
+        if stream.live or self.full:
+            # An answer that waits for the transport ends by a reset only; the engine counts those
+            # too, but we would hear of it when it writes.
             self.count_reset()
         if stream.live or stream.owed:
             stream.closed("the client has reset the stream")
@@ -335,6 +337,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._stop_time()
         self._over = True
         self._end_streams(reason.getErrorMessage())
+        self._leaving.clear()  # They have us, and no stream comes any more.
         self._shared.closed(self)
 
     def stopProducing(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,28 @@ def test_what_is_broken_is_made_anew(tmp_path: Path) -> None:
     made.write_bytes(b"broken")
     assert certificate_for(LOCAL, {"HOME": str(tmp_path)}) == made
     assert x509.names_of(made.read_bytes()) == list(LOCAL)
+
+
+@pytest.mark.parametrize("how", ["open", "linked", "piped", "another's"])
+def test_what_others_have_made_or_may_read_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    made = certificate_for(LOCAL, {"HOME": str(tmp_path)})
+    before = made.read_bytes()
+    if how == "open":
+        made.chmod(0o640)
+    elif how == "linked":
+        made.rename(made.with_name("elsewhere"))
+        made.symlink_to("elsewhere")
+    elif how == "piped":
+        made.unlink()
+        os.mkfifo(made, 0o600)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert certificate_for(LOCAL, {"HOME": str(tmp_path)}) == made
+    assert made.read_bytes() != before
+    assert made.is_file()
+    assert made.lstat().st_mode & 0o777777 == 0o100600
 
 
 def test_without_a_place_it_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.protocol import Protocol
 from zope.interface import classImplements
 
 from daphne_like.testing import MemoryWire
@@ -70,6 +73,19 @@ def test_nothing_is_left_of_it(begin: Begin) -> None:
     assert served.shared.connections == set()
     served.wire.registerProducer(served.connection, True)  # There is none any more.
     served.wire.unregisterProducer()
+
+
+def test_it_leaves_no_circle_behind(begin: Begin) -> None:
+    served = begin()
+    connection = HTTP1Connection(served.shared, lambda transport, rest: None)
+    wire = MemoryWire(connection, served.clock)
+    left = weakref.ref(connection)
+    gc.disable()
+    wire.send(PREFACE)
+    wire.hand_over(Protocol())
+    del connection
+    gc.enable()
+    assert left() is None
 
 
 def test_behind_a_request_it_is_no_beginning(begin: Begin) -> None:

@@ -95,6 +95,28 @@ def test_who_resets_what_it_was_answered_is_ended_later(attack: Attack) -> None:
     assert len(attacker.goaways) == 1
 
 
+def test_who_reads_nothing_and_resets_what_it_was_answered_is_ended_too(attack: Attack) -> None:
+    attacker = attack(opened=lambda exchange: exchange.answer(bytes(40_000)))
+    attacker.wire.stop_reading()
+    attacker.ask()
+    attacker.ask()
+    assert attacker.connection.full
+    for _ in range(3000):
+        stream = attacker.next()
+        attacker.send(headers(stream, packed(GET)) + reset(stream))
+    assert len(attacker.open.exchanges) == 1003
+    attacker.read()
+    assert attacker.is_ended_for(ENHANCE_YOUR_CALM)
+
+
+def test_tasks_that_outlive_their_connection_do_not_hold_it(attack: Attack) -> None:
+    attacker = attack(opened=linger)
+    attacker.ask()
+    attacker.leave()
+    assert attacker.told() == 1
+    assert attacker.connection._leaving == []
+
+
 def test_tasks_of_streams_that_were_reset_count_as_streams(attack: Attack) -> None:
     attacker = attack(http2_streams=10, opened=linger)
     for _ in range(10):
