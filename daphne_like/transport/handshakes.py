@@ -13,6 +13,7 @@ import sys
 from itertools import islice
 from typing import Any, Protocol
 
+from daphne_like.clock import Deadline
 from daphne_like.tally import ONE_BY_ONE, Tally, and_others
 from daphne_like.transport.arrival import Roll, shown
 
@@ -22,11 +23,18 @@ _AT_A_TIME = 8
 """Handshakes that begin in one turn of the loop; each may take a millisecond."""
 
 
+_SLOW = 2.0
+"""Seconds after which a handshake gives way to those that wait; one lost packet takes less."""
+
+
 class Shaking(Protocol):
     """A connection that has begun to shake hands."""
 
     def proceed(self) -> None:
         """It is this connection's turn."""
+
+    def give_way(self) -> None:
+        """Others wait, and this connection's client has had its time."""
 
 
 class Handshakes:
@@ -40,7 +48,8 @@ class Handshakes:
         self.answer = answer
         self._most = roll.limits.handshakes or sys.maxsize
         self._waiting: dict[Shaking, None] = {}
-        self._under_way: set[Shaking] = set()
+        self._under_way: dict[Shaking, float] = {}
+        self._slow = Deadline(roll.clock, self._make_room)
         self._due = False
         self._begun = 0
         self._tally = Tally(roll.clock.seconds, most=ONE_BY_ONE)
@@ -58,19 +67,34 @@ class Handshakes:
 
     def _begin(self, connection: Shaking) -> None:
         self._begun += 1
-        self._under_way.add(connection)
+        self._under_way[connection] = self.roll.clock.seconds()
 
     def leave(self, connection: Shaking) -> None:
         """The handshake of `connection` is over, or nobody waits for it any more."""
         self._waiting.pop(connection, None)
-        self._under_way.discard(connection)
+        self._under_way.pop(connection, None)
         self._expect_turn()
 
     def _expect_turn(self) -> None:
-        waiting = self._waiting and len(self._under_way) < self._most
-        if (waiting or self._begun) and not self._due:
+        there_is_room = len(self._under_way) < self._most
+        if not self._waiting:
+            self._slow.stop()
+        elif not there_is_room:
+            self._slow.set(self._oldest() + _SLOW - self.roll.clock.seconds())
+        if ((self._waiting and there_is_room) or self._begun) and not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._turn)
+
+    def _oldest(self) -> float:
+        return next(iter(self._under_way.values()))
+
+    def _make_room(self) -> None:
+        """Who does not finish takes no place for long from those who would begin."""
+        now = self.roll.clock.seconds()
+        slow = [each for each, began in self._under_way.items() if now - began >= _SLOW]
+        for connection in slow[: len(self._waiting)]:
+            connection.give_way()
+        self._expect_turn()
 
     def _turn(self) -> None:
         self._due = False

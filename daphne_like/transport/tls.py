@@ -1,9 +1,8 @@
-"""TLS over native transports: the standard library's ``ssl`` between the loop and the protocol.
+"""TLS over native transports: a handshake, and then records.
 
-The loop carries the connection in plain, as it carries any other, and what goes in and out is
-encrypted here, in memory. The loop's own TLS could not look at a first byte, close one side,
-stand behind a preamble, nor count its handshakes. The protocol is built when the handshake is
-over; from then on a segment passes through one function here, and so does a write.
+The loop carries the connection in plain, as it carries any other. Its own TLS could not look at a
+first byte, close one side, stand behind a preamble, nor count its handshakes. The protocol is
+built when the handshake is over.
 
 This module must not know which protocol is served, nor where certificates come from.
 """
@@ -13,42 +12,18 @@ from __future__ import annotations
 import logging
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
-from twisted.internet.interfaces import INegotiated, IProtocolFactory
-from twisted.internet.protocol import Protocol as TwistedProtocol
-from zope.interface import implementer
+from twisted.internet.interfaces import IProtocolFactory
 
 from daphne_like.clock import Deadline
-from daphne_like.transport.arrival import ArrivingTransport
 from daphne_like.transport.handshakes import Handshakes
+from daphne_like.transport.records import Records, why
 
 _HANDSHAKE = 0x16
 """The type of the first record of a client (RFC 8446, section 5.1)."""
-
-_RECORD = 16 * 1024
-"""Bytes that a record holds at the most: reading as many never leaves a part of one."""
-
-_PORTION = 16 * 1024
-"""Bytes that are encrypted or decrypted at a time.
-
-OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle connection keeps
-little more than this for each way, whatever it has carried.
-"""
-
-_AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
-"""Bytes of a record beside what it carries, at the most where nobody pads."""
-
-_FILLING = 5
-"""Of what a record carries the 32nd part may be padding (RFC 8446, section 5.4): a shift."""
-
-_MOST_EMPTY = 24 * 1024
-"""Bytes that may come and carry nothing; a record that is not whole yet is among them."""
-
-_EMPTY_RATE = 16 * 1024
-"""So many of them are forgiven in a second."""
 
 
 class Identity(Protocol):
@@ -74,8 +49,7 @@ class Secured:
         return TLSTransport(self, factory, write_budget)
 
 
-@implementer(INegotiated)
-class TLSTransport(ArrivingTransport):
+class TLSTransport(Records):
     """A connection that shakes hands, and is then a Twisted transport like any other.
 
     Where the factory has a ``buildNegotiated(address, name)`` it is called for the protocol,
@@ -84,15 +58,6 @@ class TLSTransport(ArrivingTransport):
     """
 
     awaits = "handshake"
-    sends_files = False
-
-    negotiatedProtocol: bytes | None = None
-    """What ALPN has led to."""
-
-    tls: dict[str, Any]
-    """What there is to tell of the connection."""
-
-    _deliver: Callable[[bytes], None]
 
     def __init__(self, secured: Secured, factory: IProtocolFactory, write_budget: int) -> None:
         self._handshakes = secured.handshakes
@@ -100,10 +65,6 @@ class TLSTransport(ArrivingTransport):
         self._identity = secured.identity
         self._received = b""
         self._hear: Callable[[TLSTransport, bytes], None] = TLSTransport._begin_handshake
-        self._over = False
-        self._end_said = False
-        self._empty = 0
-        self._forgiven_at = 0.0
 
     # --- Until the handshake is over ------------------------------------------------------
 
@@ -147,9 +108,7 @@ class TLSTransport(ArrivingTransport):
         self._shake(received)
 
     def _start(self) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = self._identity.context
-        self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._encrypt_by(self._identity.context)
         self._hear = TLSTransport._shake
 
     def _shake(self, data: bytes) -> None:
@@ -207,6 +166,11 @@ class TLSTransport(ArrivingTransport):
             self._handshakes.failed(self._peer, "was not over in time", logging.INFO)
         self._end()
 
+    def give_way(self) -> None:
+        """Others wait."""
+        self._handshakes.failed(self._peer, "was slow, and others waited", logging.INFO)
+        self._end()
+
     def _end(self) -> None:
         self._hear = TLSTransport._ignore
         self._handshakes.leave(self)
@@ -233,8 +197,6 @@ class TLSTransport(ArrivingTransport):
         if not self.connected:
             self._lost_before()
             self._handshakes.leave(self)
-        else:
-            del self._deliver, self._send
         super().connection_lost(reason)
 
     def _lost_before(self) -> None:
@@ -242,147 +204,6 @@ class TLSTransport(ArrivingTransport):
         if self._shaking:
             self._hear = TLSTransport._ignore
             self._handshakes.failed(self._peer, "ended early", logging.INFO)
-
-    # --- Reading --------------------------------------------------------------------------
-
-    def _speak_to(self, protocol: TwistedProtocol) -> None:
-        self._deliver = protocol.dataReceived
-        self.data_received = self._decrypt  # type: ignore[method-assign]
-        self._native.set_protocol(self)
-
-    def _decrypt(self, data: bytes) -> None:
-        """Deliver what a segment holds: mostly one record, with nothing behind it."""
-        if len(data) > _PORTION:
-            plain = b"".join(self._portions(data))
-        else:
-            self._feed(data)
-            self._empty += len(data)
-            plain = self._next()
-            if plain and (self._incoming.pending or self._ssl.pending()):
-                plain += b"".join(iter(self._next, b""))
-            if self._empty > _MOST_EMPTY:
-                self._look_at_empty()
-        if self._outgoing.pending:
-            self._answer()
-        if plain:
-            self._deliver(plain)
-        if self._over:
-            self._loop.call_soon(self._end_reading)
-
-    def _answer(self) -> None:
-        """Send what OpenSSL answers by itself to some records, unless our side is closed."""
-        if not self._end_said:
-            self._flush()
-
-    def _portions(self, data: bytes) -> Iterator[bytes]:
-        view = memoryview(data)
-        for start in range(0, len(data), _PORTION):
-            if self._raised is not None:
-                return
-            portion = view[start : start + _PORTION]
-            self._feed(portion)
-            self._empty += len(portion)
-            yield from iter(self._next, b"")
-            if self._empty > _MOST_EMPTY:
-                self._look_at_empty()
-
-    def _look_at_empty(self) -> None:
-        """End who sends records that carry nothing, one after the other.
-
-        That keys change (RFC 8446, section 4.6.3) costs a few bytes, and us more than a request;
-        OpenSSL changes them as often as it is asked to, in one go.
-        """
-        now = self._roll.clock.seconds()
-        forgiven = round((now - self._forgiven_at) * _EMPTY_RATE)
-        self._empty, self._forgiven_at = max(0, self._empty - forgiven), now
-        if self._empty > _MOST_EMPTY:
-            self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
-
-    def _next(self) -> bytes:
-        """What the next record holds; nothing where none is complete, or none will come."""
-        try:
-            plain = self._read(_RECORD)
-        except ssl.SSLWantReadError:
-            return b""
-        except ssl.SSLZeroReturnError:  # The same as nothing, once our own side is closed.
-            plain = b""
-        except ssl.SSLError as error:
-            self._distrust(error)
-            return b""
-        if not plain:
-            self._over = True
-            return b""
-        paid = len(plain) + (len(plain) >> _FILLING) + self._around
-        self._empty = max(0, self._empty - paid)
-        return plain
-
-    def _end_reading(self) -> None:
-        """The peer has said that it sends no more (RFC 8446, section 6.1)."""
-        if self.connected and not (self._eof or self.disconnecting or self._aborted):
-            self._guarded(super().eof_received)
-
-    # --- Writing --------------------------------------------------------------------------
-
-    def _open_writing(self) -> None:
-        self._feed, self._read = self._incoming.write, self._ssl.read
-        self._seal, self._take = self._ssl.write, self._outgoing.read
-        self._send = self._native.write
-        self._around = _AROUND[str(self._ssl.version())]
-        self.write = self._encrypt
-
-    def _encrypt(self, data: bytes) -> None:
-        """Write `data`: in one call below, where it is not much."""
-        if len(data) > _PORTION:
-            super().writeSequence(self._sealed(data))
-        elif data:
-            try:
-                self._seal(data)
-            except ssl.SSLError as error:
-                self._distrust(error)
-            else:
-                self._send(self._take())
-
-    def _sealed(self, data: bytes) -> list[bytes]:
-        view, sealed = memoryview(data), []
-        try:
-            for start in range(0, len(data), _PORTION):
-                self._seal(view[start : start + _PORTION])
-                sealed.append(self._take())
-        except ssl.SSLError as error:
-            self._distrust(error)
-        return sealed
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Write all pieces as one: each by itself would be a record by itself."""
-        self.write(b"".join(data))
-
-    def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._native.write(self._outgoing.read())
-
-    def _say_end(self) -> None:
-        """Say that nothing follows; nothing can, from now on."""
-        if not self._end_said:
-            self._end_said = True
-            self._fall_silent()
-            with suppress(ssl.SSLError):  # It waits for the peer to say so too; we do not.
-                self._ssl.unwrap()
-            self._flush()
-
-    def _distrust(self, error: ssl.SSLError) -> None:
-        """A record is not what the peer has sent: nothing more is believed, and nothing said."""
-        if self._raised is not None:
-            return  # What was read with it is no better.
-        self._handshakes.broke(self._peer, why(error))
-        self._answer()
-        self._fall_silent()
-        self._native.pause_reading()
-        self._raised = error.with_traceback(None)  # Its frames have us, and we it.
-        self._loop.call_soon(self._native.abort)
-
-    def getPeerCertificate(self) -> Any:
-        """What the client has shown, as ``ssl`` has it; nothing where it was not asked."""
-        return self._ssl.getpeercert()
 
 
 @contextmanager
@@ -403,10 +224,3 @@ def _hushed() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = tell
-
-
-def why(error: ssl.SSLError) -> str:
-    """What OpenSSL complains about, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the client's certificate is refused: {error.verify_message}"
-    return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tests.support.certificates import localhost
+from tests.unit.transport.arrivals import Arrival
 from tests.unit.transport.fakes import Loop
 
 
@@ -14,3 +19,16 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
     made = Loop()
     monkeypatch.setattr(asyncio, "get_running_loop", lambda: made)
     return made
+
+
+@pytest.fixture(scope="session")
+def server_context(tmp_path_factory: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(localhost().write_in_one(tmp_path_factory.mktemp("server")))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+@pytest.fixture
+def arrive(loop: Loop, server_context: ssl.SSLContext) -> Callable[..., Arrival]:
+    return lambda protocol, **more: Arrival(loop, protocol, server_context, **more)

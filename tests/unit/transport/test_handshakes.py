@@ -37,6 +37,9 @@ class Shaking:
     def proceed(self) -> None:
         self.turns.append(self.number)
 
+    def give_way(self) -> None:
+        self.turns.append(-self.number)
+
 
 def crowd(handshakes: Handshakes, count: int) -> tuple[list[Shaking], list[int]]:
     turns: list[int] = []
@@ -101,6 +104,33 @@ def test_a_turn_may_end_at_once(loop: Loop) -> None:
         assert handshakes.enter(brief)
         brief.proceed()
     assert turns == [0, 1, 2]
+
+
+def test_who_is_slow_gives_way_to_those_who_wait(loop: Loop) -> None:
+    handshakes = Handshakes(roll := Roll(handshakes=2))
+    turns: list[int] = []
+
+    class Slow(Shaking):
+        def give_way(self) -> None:
+            super().give_way()
+            handshakes.leave(self)
+
+    first, second, third, fourth = (Slow(number, turns) for number in (1, 2, 3, 4))
+    for connection in (first, second):
+        assert handshakes.enter(connection)
+    roll.clock.advance(1)
+    assert not handshakes.enter(third)
+    roll.clock.advance(1)
+    loop.turn()
+    assert turns == [-1, 3]
+    assert roll.clock.getDelayedCalls() == []
+    assert not handshakes.enter(fourth)
+    roll.clock.advance(0)
+    handshakes.leave(fourth)
+    loop.turn()
+    assert turns == [-1, 3, -2]
+    roll.clock.advance(60)
+    assert turns == [-1, 3, -2]
 
 
 def test_who_comes_while_others_wait_waits_too(loop: Loop) -> None:
