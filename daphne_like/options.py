@@ -32,6 +32,7 @@ class Option(NamedTuple):
     group: str
     choices: tuple[str, ...] | None = None
     empty: bool = False
+    secret: bool = False
 
     def parse(self, text: str) -> Any:
         """The value that `text` means; raises :class:`ConfigError`."""
@@ -107,6 +108,7 @@ def _config_option(item: Any) -> Option:
         given["group"],
         given.get("choices"),
         given.get("empty", False),
+        given.get("secret", False),
     )
 
 

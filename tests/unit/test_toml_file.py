@@ -197,6 +197,13 @@ def test_a_default_that_may_not_be_said_is_not(monkeypatch: pytest.MonkeyPatch) 
     assert printed({}).endswith("# access-log is not given\n")
 
 
+def test_a_secret_is_not_printed() -> None:
+    origin = "environment DAPHNE_LIKE_SSL_KEYFILE_PASSWORD"
+    text = printed(a_place(("ssl_keyfile_password", ["hunter2"], origin)))
+    assert f"# ssl-keyfile-password is given ({origin})" in text.splitlines()
+    assert "hunter2" not in text
+
+
 def test_text_that_is_not_utf_8_cannot_be_printed() -> None:
     with pytest.raises(ConfigError) as refusal:
         printed(a_place(("unix_socket", ["/\udcff"], COMMAND_LINE)))
@@ -213,7 +220,8 @@ def test_what_is_printed_is_read_as_what_it_was(data: st.DataObject) -> None:
     table = tomllib.loads(printed(chosen))
     again = values(place(toml_file._options(table, "again").values()))
     defaults = {option.name: option.default for option in ALL if option.default is not None}
-    assert again == {**defaults, **values(chosen)}
+    kept = {name: value for name, value in values(chosen).items() if not BY_NAME[name].secret}
+    assert again == {**defaults, **kept}
 
 
 def _given(option: Option) -> st.SearchStrategy[list[str]]:
