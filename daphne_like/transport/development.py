@@ -74,7 +74,7 @@ def _before(file: Path) -> _Before:
 
     try:
         pem = file.read_bytes()
-        return _Before(x509.names_of(pem), x509.end_of(pem))
+        return _Before(x509.names_of(pem), x509.times_of(pem)[1])
     except (OSError, ValueError):
         return _Before([], datetime.min.replace(tzinfo=UTC))
 
