@@ -25,6 +25,12 @@ _ELSEWHERE = (
 _QUESTIONS = ("--help", "--version", "--config", "--env-file", "--print-config", "--check")
 
 
+_BY_ITSELF = {
+    "--http2": "HTTP/2 needs none; it is on where pip install 'daphne-like[http2]' has brought it",
+}
+"""What is asked of other servers by options, and needs none here."""
+
+
 class Said(NamedTuple):
     """What a command line says: options, where there are more, and what is asked."""
 
@@ -95,6 +101,8 @@ def _unknown(words: Sequence[str]) -> ConfigError:
     flags = [word.partition("=")[0] for word in words if word.startswith("-")]
     if not flags:
         return ConfigError(f"there is one application, and {words[0]!r} besides; see --help.")
+    if flags[0] in _BY_ITSELF:
+        return ConfigError(f"unknown option {flags[0]}: {_BY_ITSELF[flags[0]]}.")
     known = [*_QUESTIONS, *(flag for option in OPTIONS for flag in option.flags)]
     return ConfigError(f"unknown option {flags[0]}{suggestion(flags[0], known, '--')}; see --help.")
 

@@ -211,4 +211,6 @@ def makeService(options: Any) -> IService:
         process.exit_with(complain(error))
         reactor.stop()
 
-    return ASGIService(config, reactor, failed=failed)
+    service = ASGIService(config, reactor, failed=failed)
+    process.on_hangup(reactor, service.reload)
+    return service

@@ -33,8 +33,8 @@ def _option(default: Any, *flags: str, group: str, **more: Any) -> Any:
     """A field of :class:`Config` that is an option.
 
     ``help`` says what it sets; ``type`` parses its text (``str`` unless given); a ``bool``
-    default makes it a switch, a tuple makes it repeatable; ``empty`` allows an empty text, and what
-    is ``secret`` is not printed.
+    default makes it a switch, a tuple makes it repeatable; ``empty`` allows an empty text;
+    a ``secret`` is not printed.
     """
     metadata = {"flags": flags, "group": group, **more}
     return field(default=default, metadata=metadata)
@@ -128,8 +128,8 @@ class Config:
         None,
         "--ssl-keyfile-password",
         group="TLS",
-        help="What opens an encrypted key. Every user of the machine sees command lines: give it "
-        "by the environment.",
+        help="What opens an encrypted key, of --ssl-sni and ssl: too. Every user of the machine "
+        "sees command lines: give it by the environment, DAPHNE_LIKE_SSL_KEYFILE_PASSWORD.",
         secret=True,
     )
     ssl_sni: str | None = _option(

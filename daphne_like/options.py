@@ -265,7 +265,8 @@ def _check_tls(config: Config) -> None:
     default, flags = Config(), {option.name: option.long_flag for option in OPTIONS}
     own = config.ssl_certfile is not None or config.ssl_sni is not None
     if config.ssl_dev and own:
-        raise ConfigError("--ssl-dev brings a certificate: leave it out, or --ssl-certfile.")
+        other = flags["ssl_sni" if config.ssl_certfile is None else "ssl_certfile"]
+        raise ConfigError(f"--ssl-dev brings a certificate: leave it out, or {other}.")
     if (config.ssl_dev or own) and not listens(config):
         raise ConfigError("TLS options are for --bind, --port, --unix-socket or --fd: give one.")
     strings = any(_ENCRYPTED.match(text) for text in config.endpoints)

@@ -150,6 +150,17 @@ def on_signals(
             signal.signal(other, lambda *_, call=call: reactor.callFromThread(call))
 
 
+def on_hangup(reactor: Any, reload: Callable[[], object]) -> None:
+    """Call `reload` in the reactor's thread for SIGHUP, where that would end the process.
+
+    For whoever's process it is: what somebody else does at that signal, or ignores, stays.
+    """
+    if _RELOAD_SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(_RELOAD_SIGNAL) is signal.SIG_DFL:
+        signal.signal(_RELOAD_SIGNAL, lambda *_: reactor.callFromThread(reload))
+
+
 def run(
     reactor: Any,
     start: Callable[[], object],

@@ -1,8 +1,8 @@
 """Options from a TOML file, and all options as one.
 
 A key is called as its option; the file is a table of keys, ``pyproject.toml`` has the table
-``[tool.daphne-like]``. What `printed` writes, `read` takes. This module must not know where
-else options are given.
+``[tool.daphne-like]``. What `printed` writes, `read` takes; a secret it keeps to itself. This
+module must not know where else options are given.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ _KINDS = {
 def printed(chosen: Place) -> str:
     """All options as a file, each with a comment on where its value is from.
 
-    An option without a value is a comment, and so is one whose value is a secret. Raises
-    :class:`ConfigError` for text that TOML cannot have.
+    An option without a value is a comment, and so is a secret. Raises :class:`ConfigError` for
+    text that TOML cannot have.
     """
     lines = []
     for group, options in groupby((APPLICATION, *OPTIONS), lambda option: option.group):
@@ -149,7 +149,7 @@ def _line(option: Option, chosen: Place) -> str:
     name = option.names[0]
     each = chosen.get(option.name)
     if each is not None and option.secret:
-        return f"# {name} is given, and not shown  # {_escaped(each.origin)}"
+        return f"# {name} is given ({_escaped(each.origin)})"
     if each is not None:
         return f"{name} = {_value(each.written, option)}  # {_escaped(each.origin)}"
     default = list(option.default) if option.repeatable else option.default

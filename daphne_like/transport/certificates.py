@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from daphne_like.transport.contexts import (
     context_for,
     facts,
 )
+from daphne_like.transport.validity import validity_of
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -46,15 +49,23 @@ class Source(NamedTuple):
         """The certificates of the directory, by file name; raises :class:`ConfigError`."""
         if self.directory is None:
             return []
-        words = Words(self.word, self.word)
+        listed = self._listed()
         found = [
-            Pair(path, _key_of(path), words=words)
-            for path in self._listed()
+            Pair(path, _key_of(path), words=self._words(path))
+            for path in listed
             if path.suffix in _CERTIFICATES
         ]
         if not found:
-            raise ConfigError(f"{self.word} {self.directory}: no *.pem or *.crt is in it.")
+            deeper = any(path.is_dir() for path in listed)
+            deeper_too = "; subdirectories are not looked into" if deeper else ""
+            wrong = f"{self.word} {self.directory}: no *.pem or *.crt is in it{deeper_too}"
+            raise ConfigError(f"{wrong}.")
         return found
+
+    def _words(self, path: Path) -> Words:
+        key = path.with_suffix(_KEYS).name
+        keyless = f"put {key} beside it, or keep chains without a key elsewhere"
+        return Words(self.word, self.word, keyless=keyless)
 
     def _listed(self) -> list[Path]:
         directory = Path(self.directory or "")
@@ -80,9 +91,15 @@ def _key_of(certificate: Path) -> Path:
 class Certificates:
     """The certificates of one listener, as they are now; raises :class:`ConfigError`."""
 
-    def __init__(self, source: Source, policy: Policy) -> None:
+    def __init__(
+        self,
+        source: Source,
+        policy: Policy,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         self._source = source
         self._policy = policy
+        self._now = now or partial(datetime.now, UTC)
         self._stamp = self._look()
         self.context = self._read()
         self.facts = facts
@@ -123,18 +140,48 @@ class Certificates:
 
     def _chosen(self) -> ServerContext:
         named = [(pair, context_for(pair, self._policy)) for pair in self._source.pairs()]
-        default = (
-            named[0][1]
-            if self._source.pair is None
-            else context_for(self._source.pair, self._policy)
-        )
-        table: dict[str, ServerContext] = {}
-        for pair, context in named:
-            for name in _names_of(pair):
-                table.setdefault(name, context)
+        table, doubts = _by_name(named)
+        if self._source.pair is not None:
+            named.insert(0, (self._source.pair, context_for(self._source.pair, self._policy)))
+        default = named[0][1]
         if table:
             default.sni_callback = chooser(table)
+        now = self._now()
+        for line in (*doubts, *(_doubt(pair, context, now) for pair, context in named)):
+            if line is not None:
+                _logger.warning("%s", line)
         return default
+
+
+def _by_name(
+    named: list[tuple[Pair, ServerContext]],
+) -> tuple[dict[str, ServerContext], list[str]]:
+    """Each name's context, and what its operator may not have meant."""
+    table: dict[str, ServerContext] = {}
+    firsts: dict[str, Pair] = {}
+    doubts = []
+    for pair, context in named:
+        place, names = f"{pair.words.certificate} {pair.certificate}", _names_of(pair)
+        taken: dict[Path, list[str]] = {}
+        for name in names:
+            table.setdefault(name, context)
+            first = firsts.setdefault(name, pair)
+            if first is not pair:
+                taken.setdefault(first.certificate, []).append(name)
+        for file, lost in taken.items():
+            doubts.append(f"{place} is not shown for {', '.join(lost)}: {file} is, which is first")
+        if not names:
+            doubts.append(f"{place} names no host (subjectAltName): it is shown for none")
+    return table, doubts
+
+
+def _doubt(pair: Pair, context: ServerContext, now: datetime) -> str | None:
+    """Whether a certificate holds; of one that cannot be read clients will tell."""
+    try:
+        found = validity_of(pair.certificate, context.certificate.encode()).doubt(now)
+    except ValueError:
+        return None
+    return None if found is None else f"{pair.words.certificate} {pair.certificate} {found}"
 
 
 def _names_of(pair: Pair) -> list[str]:

@@ -33,6 +33,15 @@ _CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----\n?", re.DOTALL
 )
 _KEY = b" PRIVATE KEY-----"
+_REASONS = {
+    None: "bad PEM",
+    "BAD_END_LINE": "bad PEM",
+    "NO_START_LINE": "it holds nothing of that in PEM form",
+    "EE_KEY_TOO_SMALL": "its key is too small, RSA needs 2048 bits",
+    "CA_KEY_TOO_SMALL": "the key of one that vouches for it is too small, RSA needs 2048 bits",
+}
+"""What OpenSSL's names mean; others are words as they are."""
+
 _OF_ANOTHER = {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 
 
@@ -43,6 +52,8 @@ class Words(NamedTuple):
     key: str = "--ssl-keyfile"
     password: str = "--ssl-keyfile-password"
     chain: str = "extraCertChain"
+    keyless: str = "give --ssl-keyfile"
+    """What to do about a certificate with no key in its file nor in another."""
 
 
 class Pair(NamedTuple):
@@ -114,8 +125,13 @@ def _use(load: Callable[[str], None], word: str, path: str) -> None:
     try:
         load(path)
     except ssl.SSLError as error:
-        reason = error.reason or "bad PEM"
-        raise ConfigError(f"{word} {path} cannot be used: {reason}.") from None
+        raise ConfigError(f"{word} {path} cannot be used: {_spelt(error)}.") from None
+
+
+def _spelt(error: Exception) -> str:
+    """What OpenSSL complains about, in words."""
+    reason = getattr(error, "reason", None)
+    return _REASONS.get(reason) or str(reason).replace("_", " ").lower()
 
 
 def read(word: str, path: Path) -> bytes:
@@ -131,18 +147,29 @@ def read(word: str, path: Path) -> bytes:
 
 def certificates_in(word: str, path: Path) -> list[bytes]:
     """The certificates of a file, each in PEM: one at least, or :class:`ConfigError`."""
-    found: list[bytes] = _CERTIFICATE.findall(read(word, path))
+    return _certificates(read(word, path), f"{word} {path}")
+
+
+def _certificates(content: bytes, place: str) -> list[bytes]:
+    found: list[bytes] = _CERTIFICATE.findall(content)
     if not found:
-        raise ConfigError(f"{word} {path}: it holds no certificate in PEM form.")
+        held = "a key and no certificate" if _KEY in content else "no certificate in PEM form"
+        raise ConfigError(f"{place}: it holds {held}.")
     return found
 
 
 def _load(context: ServerContext, pair: Pair, password: str | None) -> str:
     """Load the certificate of `pair` with its key and its chain; return it in PEM."""
     words = pair.words
-    chain = certificates_in(words.certificate, pair.certificate)
+    place = f"{words.certificate} {pair.certificate}"
+    content = read(words.certificate, pair.certificate)
+    in_one = pair.key == pair.certificate
+    if _KEY in content and not in_one and not _CERTIFICATE.search(content):
+        raise ConfigError(f"{place}: it holds a key: are the two swapped?")
+    chain = _certificates(content, place)
     if _KEY not in read(words.key, pair.key):
-        raise ConfigError(f"{words.key} {pair.key}: it holds no private key in PEM form.")
+        place, fix = (place, f": {words.keyless}") if in_one else (f"{words.key} {pair.key}", "")
+        raise ConfigError(f"{place}: it holds no private key in PEM form{fix}.")
     if pair.chain is None:
         _load_chain(context, pair, pair.certificate, password)
     else:
@@ -162,13 +189,15 @@ def _load_chain(context: ServerContext, pair: Pair, chain: Path, password: str |
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None)
         if reason in _OF_ANOTHER:
-            wrong = f"{words.key} {pair.key}: it is not the key of {pair.certificate}"
+            several = len(certificates_in(words.certificate, pair.certificate)) > 1
+            order = "; the server's own certificate has to come first" if several else ""
+            wrong = f"{words.key} {pair.key}: it is not the key of {pair.certificate}{order}"
         elif asked.times and password is None:
             wrong = f"{words.key} {pair.key} is encrypted: give {words.password}"
         elif asked.times:
             wrong = f"{words.password} does not open {words.key} {pair.key}"
         else:
-            wrong = f"{words.certificate} {pair.certificate} cannot be used: {reason or 'bad PEM'}"
+            wrong = f"{words.certificate} {pair.certificate} cannot be used: {_spelt(error)}"
         raise ConfigError(f"{wrong}.") from None
 
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """What this machine is called by itself."""
@@ -24,8 +25,15 @@ _AHEAD = timedelta(days=14)
 
 def names_for(host: str | None) -> list[str]:
     """What a server that listens on `host` is called."""
-    own = (host or "").strip("[]").lower()
+    own = _in_ascii((host or "").strip("[]").lower())
     return list(LOCAL) if own in {*LOCAL, *_EVERYWHERE} else [*LOCAL, own]
+
+
+def _in_ascii(name: str) -> str:
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:  # It is no name; whoever listens on it says so.
+        return name.encode("ascii", "replace").decode("ascii")
 
 
 def certificate_for(
@@ -35,14 +43,16 @@ def certificate_for(
 ) -> Path:
     """A file with a key and a self-signed certificate for `names`: the one of before if it fits.
 
+    Otherwise a new one, which is also for the names of that before: servers may take turns.
     It is in the user's cache directory, or, where nothing can be kept there, in a temporary one
     that goes with the process.
     """
     now = datetime.now(UTC) if now is None else now
-    names = list(names)
     kept = _cache(environment)
+    before = _before(kept)
+    names = list(dict.fromkeys([*names, *before.names]))
     try:
-        if not _fits(kept, names, now):
+        if not (set(names) <= set(before.names) and before.end - now > _AHEAD):
             _write(kept, names, now)
     except OSError:
         directory = tempfile.mkdtemp(prefix="daphne-like-")
@@ -55,21 +65,28 @@ def certificate_for(
 def _cache(environment: Mapping[str, str]) -> Path:
     """By the XDG base directory specification: what is not absolute does not count."""
     directory = Path(environment.get("XDG_CACHE_HOME", ""))
-    home = Path(environment.get("HOME", os.devnull))
-    base = directory if directory.is_absolute() else home / ".cache"
+    home = Path(environment.get("HOME", ""))
+    kept = home / ".cache" if home.is_absolute() else Path(os.devnull)
+    base = directory if directory.is_absolute() else kept
     return base / "daphne-like" / "development.pem"
 
 
-def _fits(file: Path, names: list[str], now: datetime) -> bool:
+class _Before(NamedTuple):
+    names: list[str]
+    end: datetime
+
+
+def _before(file: Path) -> _Before:
+    """What the certificate is for that is there, and until when."""
     from daphne_like.transport import x509
 
     try:
-        if not _is_ours_alone(file):
-            return False
-        pem = file.read_bytes()
-        return set(names) <= set(x509.names_of(pem)) and x509.end_of(pem) - now > _AHEAD
-    except (FileNotFoundError, ValueError):
-        return False
+        if _is_ours_alone(file):
+            pem = file.read_bytes()
+            return _Before(x509.names_of(pem), x509.times_of(pem)[1])
+    except (OSError, ValueError):
+        pass
+    return _Before([], datetime.min.replace(tzinfo=UTC))
 
 
 def _is_ours_alone(file: Path) -> bool:

@@ -273,12 +273,12 @@ def _tls_from(
     backlog: str = "",
     interface: str = "::",
 ) -> NativeEndpoint:
-    secured = asked.secure(Source(directory=Path(path), word="the directory"), None)
+    secured = asked.secure(Source(directory=Path(path), word="tls:"), None)
     bound = _port(port), limits, _backlog(backlog), asked.preambles, _OPTION, secured
     return tcp(reactor, interface, *bound)
 
 
-_WORDS = Words("certKey", "privateKey")
+_WORDS = Words("certKey", "privateKey", keyless="give privateKey")
 _METHODS = frozenset(("TLS_METHOD", "TLS_SERVER_METHOD", "SSLv23_METHOD", "TLSv1_2_METHOD"))
 """Those of OpenSSL's names that allow TLS 1.2."""
 

@@ -42,9 +42,13 @@ def subject_of(der: bytes) -> str:
     return x509.load_der_x509_certificate(der).subject.rfc4514_string()
 
 
-def end_of(pem: bytes) -> datetime:
-    """When the first certificate of `pem` ends; raises :class:`ValueError` for what is none."""
-    return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+def times_of(pem: bytes) -> tuple[datetime, datetime]:
+    """When the first certificate of `pem` begins and ends.
+
+    Raises :class:`ValueError` for what is none.
+    """
+    certificate = x509.load_pem_x509_certificate(pem)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def self_signed(names: Iterable[str], now: datetime) -> bytes:

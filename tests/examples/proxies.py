@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +43,12 @@ def nginx(
     *,
     http: str = "1.1",
     patience: str = "60s",
+    changes: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Run nginx with an example, whose upstream's address is replaced; give its own address.
 
-    It waits for the server's next word for `patience`, which is nginx's own default.
+    It waits for the server's next word for `patience`, which is nginx's own default. `changes`
+    are other words for some of the example's.
 
     nginx takes over a socket that the kernel has chosen a port for, as it would in an upgrade.
     """
@@ -56,6 +58,9 @@ def nginx(
         text = (DEPLOY / "nginx" / example).read_text()
         assert "listen 80;" in text
         assert HTTP_1_1 in text
+        for shown, meant in (changes or {}).items():
+            assert shown in text
+            text = text.replace(shown, meant)
         text = text.replace("listen 80;", f"listen {address};")
         text = text.replace(HTTP_1_1, f"proxy_http_version {http};")
         for shown in ("127.0.0.1:8000", "unix:/run/mysite/http.sock"):

@@ -11,8 +11,12 @@ import httpx
 import pytest
 
 from tests.examples.proxies import nginx
-from tests.examples.serving import serving
+from tests.examples.serving import DEPLOY, serving
 from tests.examples.strangers import CLAIMS, STRANGER, Stranger
+from tests.support.certificates import authority
+
+PLAIN = "proxy_pass http://mysite;"
+AUTHORITY = "/etc/nginx/mysite-ca.pem"
 
 Proxied = Callable[..., str]
 
@@ -51,6 +55,31 @@ def test_the_application_sees_the_client_that_nginx_saw(proxied: Proxied, http: 
         assert seen["client"] == [STRANGER, client.port]
     assert seen["http_version"] == http
     assert ["host", "mysite.example"] in seen["headers"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("mysite.example", 200), ("another.example", 502)])
+def test_the_way_to_the_server_may_be_encrypted_and_nginx_knows_whom_it_talks_to(
+    tool: Callable[[str], str], tmp_path: Path, name: str, status: int
+) -> None:
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    chain, key = authority().issue(name).write(certificates)
+    (certificates / "ca.pem").write_bytes(authority().pem)
+    encrypted = (DEPLOY / "nginx/https-upstream.conf").read_text()
+    assert AUTHORITY in encrypted
+    changes = {PLAIN: encrypted.replace(AUTHORITY, str(certificates / "ca.pem"))}
+    pair = ("--ssl-certfile", chain, "--ssl-keyfile", key)
+    with (
+        serving("--demo", "-p", "0", *pair, directory=tmp_path, place=tmp_path) as server,
+        nginx(
+            tool("nginx"),
+            "tcp.conf",
+            server.address.removeprefix("https://"),
+            tmp_path,
+            changes=changes,
+        ) as url,
+    ):
+        assert httpx.get(f"{url}/scope").status_code == status
 
 
 def test_what_a_client_claims_by_itself_is_not_believed(proxied: Proxied) -> None:

@@ -408,6 +408,16 @@ def test_a_server_that_cannot_speak_tls_does_not_start(tmp_path, options, said, 
     assert lines[-1] == "daphne-like: " + said.replace("{}", str(tmp_path))
 
 
+@pytest.mark.parametrize("word", ["--ssl-certfile", "--ssl-sni"])
+def test_a_check_tells_of_a_certificate_that_has_ended(tmp_path: Path, word: str) -> None:
+    path = authority().issue("localhost", days=0).write_in_one(tmp_path)
+    place = str(tmp_path) if word == "--ssl-sni" else path
+    status, lines = failure("encrypted:told", word, place, "--check")
+    assert status == 0
+    [line] = lines
+    assert f" WARNING  {word} {path} ended on " in line
+
+
 def test_a_password_may_come_by_the_environment(tmp_path) -> None:
     chain, key = localhost().write(tmp_path)
     Path(key).write_bytes(localhost().encrypted("secret"))

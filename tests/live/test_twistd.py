@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.serving import Serving
+from tests.support.certificates import localhost
 
 BIN = Path(sys.executable).parent
 
@@ -30,6 +31,14 @@ def test_it_serves_and_stops(script: str, options: list[str]) -> None:
     text = "\n".join(server.stdout.lines)
     assert text.index("] startup") < text.index('"GET /" 200 7') < text.index("] shutdown")
     assert server.stderr.lines == []
+
+
+def test_a_hangup_lets_certificates_be_read_again(tmp_path: Path) -> None:
+    pair = ["--ssl-certfile", localhost().write_in_one(tmp_path)]
+    with Serving("served:hello", *pair, command=command(), log="stdout") as server:
+        server.tell(signal.SIGHUP)
+        assert server.stdout.wait_for(f"Read the certificates of {tmp_path}/server.pem again")
+        assert server.stop() in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,13 @@ class Authority:
             self.chain = self.pem + above.chain
 
     def sign(
-        self, name: x509.Name, key: Any, names: Sequence[str], *, authority: bool = False
+        self,
+        name: x509.Name,
+        key: Any,
+        names: Sequence[str],
+        *,
+        authority: bool = False,
+        days: float = 30,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
@@ -74,7 +80,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(authority, None), True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
             .add_extension(
@@ -87,11 +93,11 @@ class Authority:
             builder = builder.add_extension(alternatives, False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, *names: str, subject: str | None = None) -> Issued:
+    def issue(self, *names: str, subject: str | None = None, days: float = 30) -> Issued:
         """A certificate for `names`; `subject` is spelt as RFC 4514 says."""
         key = ec.generate_private_key(ec.SECP256R1())
         spelt = subject or f"CN={names[0] if names else 'nobody'}"
-        made = self.sign(x509.Name.from_rfc4514_string(spelt), key, names)
+        made = self.sign(x509.Name.from_rfc4514_string(spelt), key, names, days=days)
         secret = key.private_bytes(
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

@@ -88,6 +88,7 @@ def test_there_are_questions_and_other_places() -> None:
         ("--keep_alive=5", "unknown option --keep_alive; did you mean --keep-alive?; see --help."),
         ("--keepalive 5 a:b", "unknown option --keepalive; did you mean --keep-alive?"),
         ("--chek", "unknown option --chek; did you mean --check?"),
+        ("--http2", "unknown option --http2: HTTP/2 needs none; it is on where pip "),
         ("--acc", "unknown option --acc; see --help."),
         ("--zzz x y", "unknown option --zzz; see --help."),
         ("a:b 8000", "there is one application, and '8000' besides; see --help."),

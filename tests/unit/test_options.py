@@ -296,6 +296,7 @@ def test_what_is_said_of_proxies_has_to_fit_together(values, said) -> None:
         configure({"demo": True, **values})
 
 
+DEV_BRINGS_ONE = "--ssl-dev brings a certificate: leave it out, or "
 NEEDS_A_CERTIFICATE = "--ssl-certfile has to be passed for "
 
 
@@ -309,8 +310,8 @@ NEEDS_A_CERTIFICATE = "--ssl-certfile has to be passed for "
         ({"ssl_ciphers": "x"}, NEEDS_A_CERTIFICATE + "--ssl-ciphers"),
         ({"ssl_cert_reqs": "required"}, NEEDS_A_CERTIFICATE + "--ssl-cert-reqs"),
         ({"ssl_ca_certs": "x", "endpoints": ("tcp:1",)}, NEEDS_A_CERTIFICATE + "--ssl-ca-certs"),
-        ({"ssl_dev": True, "ssl_certfile": "c"}, "--ssl-dev brings a certificate: leave it out"),
-        ({"ssl_dev": True, "ssl_sni": "d"}, "--ssl-dev brings a certificate"),
+        ({"ssl_dev": True, "ssl_certfile": "c"}, DEV_BRINGS_ONE + "--ssl-certfile."),
+        ({"ssl_dev": True, "ssl_sni": "d"}, DEV_BRINGS_ONE + "--ssl-sni."),
         ({"ssl_certfile": "c", "endpoints": ("tcp:1",)}, "TLS options are for --bind, --port, --u"),
         ({"ssl_dev": True, "endpoints": ("ssl:1",)}, "TLS options are for --bind"),
         ({"ssl_dev": True, "ssl_ca_certs": "c"}, "--ssl-cert-reqs and --ssl-ca-certs need each"),

@@ -220,6 +220,35 @@ def test_where_there_is_no_such_signal_nothing_is_opened_again(handlers, monkeyp
     assert handlers.keys().isdisjoint({signal.SIGUSR1, signal.SIGHUP})
 
 
+@pytest.mark.parametrize(
+    ("before", "number", "events"),
+    [
+        (signal.SIG_DFL, signal.SIGHUP, ["reload"]),
+        (signal.SIG_IGN, signal.SIGHUP, []),
+        (int, signal.SIGHUP, []),
+        (signal.SIG_DFL, None, []),
+    ],
+)
+def test_in_a_process_of_others_only_a_hangup_that_would_end_it_is_taken(
+    handlers, monkeypatch, before, number, events
+) -> None:
+    told: list[str] = []
+    handlers[signal.SIGHUP] = before
+    monkeypatch.setattr(process.signal, "getsignal", handlers.__getitem__)
+    monkeypatch.setattr(process, "_RELOAD_SIGNAL", number)
+    process.on_hangup(Reactor(), partial(told.append, "reload"))
+    if events:
+        handlers[signal.SIGHUP](signal.SIGHUP, None)
+    assert told == events
+    assert events or handlers == {signal.SIGHUP: before}
+
+
+def test_nor_is_it_in_another_thread_than_the_main_one(handlers, monkeypatch) -> None:
+    monkeypatch.setattr(process.threading, "current_thread", lambda: None)
+    process.on_hangup(Reactor(), int)
+    assert handlers == {}
+
+
 def ended_with(loop: TimelessLoop, left: Any) -> float:
     """The seconds that the end of a process takes in which `left` was left running."""
     loop.create_task(left)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daphne_like.errors import ConfigError
-from daphne_like.transport import contexts
+from daphne_like.transport import certificates, contexts
 from daphne_like.transport.certificates import Certificates, Source, chooser
 from daphne_like.transport.contexts import Pair, Policy
 from tests.support.certificates import Client, Issued, authority, client_context, localhost, shaken
@@ -31,6 +32,10 @@ def first_name(pem: str) -> str:
     from daphne_like.transport import x509
 
     return x509.names_of(pem.encode())[0]
+
+
+def told(caplog: Any, level: str = "WARNING") -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == level]
 
 
 def pair(path: str) -> Pair:
@@ -107,10 +112,49 @@ def test_a_key_beside_a_pem_file_is_its_key(tmp_path: Path) -> None:
     assert name_shown(certificates, "localhost") == "a.example"
 
 
-def test_a_certificate_without_names_is_for_everybody_else(tmp_path: Path) -> None:
+def test_a_certificate_without_names_is_for_everybody_else(tmp_path: Path, caplog: Any) -> None:
     authority().issue().write_in_one(tmp_path)
     certificates = Certificates(Source(directory=tmp_path), Policy())
     assert certificates.context.sni_callback is None
+    place = tmp_path / "server.pem"
+    named = f"--ssl-sni {place} names no host (subjectAltName): it is shown for none"
+    assert told(caplog) == [named]
+
+
+def test_of_two_for_one_name_the_first_by_file_name_is_shown_which_is_said(
+    directory: Path, caplog: Any
+) -> None:
+    certificates = Certificates(Source(directory=directory), Policy())
+    assert name_shown(certificates, "localhost") == "a.example"
+    first, second = directory / "1.pem", directory / "2.crt"
+    lost = f"--ssl-sni {second} is not shown for localhost: {first} is, which is first"
+    assert told(caplog) == [lost]
+
+
+def test_one_that_does_not_hold_is_told_of_at_each_reading(
+    directory: Path, tmp_path: Path, caplog: Any
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=40)
+    path = Path(localhost().write_in_one(tmp_path))
+    certificates = Certificates(Source(pair(str(path)), directory), Policy(), lambda: later)
+    lines = [line.partition(" ended on ") for line in told(caplog)]
+    places = [f"--ssl-certfile {path}", *(f"--ssl-sni {directory}/{n}" for n in ("1.pem", "2.crt"))]
+    assert [place for place, ended, _ in lines if ended] == places
+    assert all(said.endswith(" UTC: clients refuse it") for _, ended, said in lines if ended)
+    certificates.check()
+    assert len(told(caplog)) == len(lines), "nothing has changed"
+    certificates.reload()
+    assert len(told(caplog)) == 2 * len(lines)
+
+
+def test_one_whose_validity_cannot_be_read_is_shown_all_the_same(one, caplog, monkeypatch) -> None:
+    def fail(file: Path, pem: bytes) -> Any:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(certificates, "validity_of", fail)
+    one[0].reload()
+    assert name_shown(one[0], "localhost") == "a.example"
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +162,11 @@ def test_a_certificate_without_names_is_for_everybody_else(tmp_path: Path) -> No
     [
         (None, "--ssl-sni {}: No such file or directory."),
         ({}, "--ssl-sni {}: no *.pem or *.crt is in it."),
-        ({"a.crt": FIRST.chain}, "--ssl-sni {}/a.crt: it holds no private key in PEM form."),
+        (
+            {"a.crt": FIRST.chain},
+            "--ssl-sni {}/a.crt: it holds no private key in PEM form: put a.key beside it, or keep "
+            "chains without a key elsewhere.",
+        ),
         ({"chain.pem": b""}, "--ssl-sni {}/chain.pem: it holds no certificate in PEM form."),
         (
             {"a.crt": FIRST.chain, "a.key": SECOND.key},
@@ -137,6 +185,15 @@ def test_what_is_wrong_with_a_directory_is_one_line(
     with pytest.raises(ConfigError) as refusal:
         Certificates(Source(directory=place), Policy())
     assert str(refusal.value) == said.format(place, place)
+
+
+def test_subdirectories_are_not_looked_into_which_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.example").mkdir()
+    FIRST.write_in_one(tmp_path / "a.example")
+    with pytest.raises(ConfigError) as refusal:
+        Certificates(Source(directory=tmp_path, word="tls:"), Policy())
+    no = "no *.pem or *.crt is in it; subdirectories are not looked into."
+    assert str(refusal.value) == f"tls: {tmp_path}: {no}"
 
 
 def test_a_certificate_whose_names_cannot_be_read_is_refused(directory, monkeypatch) -> None:
@@ -244,7 +301,7 @@ def test_a_key_that_may_not_be_looked_for_changes_nothing(
     monkeypatch.setattr(Path, "exists", closed)
     certificates.reload()
     kept = "Keeping the certificates of before"
-    assert caplog.messages == [f"{kept}: {directory}: Permission denied."]
+    assert told(caplog, "ERROR") == [f"{kept}: {directory}: Permission denied."]
 
 
 def test_connections_keep_what_they_have_begun_with(one) -> None:
@@ -271,7 +328,7 @@ def test_a_directory_may_gain_and_lose_certificates(directory: Path, caplog: Any
     certificates.check()
     certificates.check()
     assert certificates.context is before
-    [line] = caplog.messages
+    [line] = told(caplog, "ERROR")
     assert line.endswith(f"--ssl-sni {directory}: No such file or directory.")
 
 

@@ -233,6 +233,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = {
         "good.crt": issued.chain,
         "good.key": issued.key,
+        "turned.crt": authority().pem + issued.chain,
         "other.key": authority().issue("x").key,
         "closed.key": issued.encrypted("secret"),
         "empty": b"",
@@ -253,6 +254,19 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("empty good.key", {}, "--ssl-certfile empty: it holds no certificate in PEM form."),
         ("good.crt empty", {}, "--ssl-keyfile empty: it holds no private key in PEM form."),
         ("good.crt other.key", {}, "--ssl-keyfile other.key: it is not the key of good.crt."),
+        (
+            "turned.crt good.key",
+            {},
+            "--ssl-keyfile good.key: it is not the key of turned.crt; the server's own certificate "
+            "has to come first.",
+        ),
+        (
+            "good.crt good.crt",
+            {},
+            "--ssl-certfile good.crt: it holds no private key in PEM form: give --ssl-keyfile.",
+        ),
+        ("good.key good.crt", {}, "--ssl-certfile good.key: it holds a key: are the two swapped?"),
+        ("good.key good.key", {}, "--ssl-certfile good.key: it holds a key and no certificate."),
         (
             "good.crt closed.key",
             {},
@@ -299,7 +313,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "good.crt good.key",
             {"dh_parameters": "empty"},
-            "dhParameters empty cannot be used: NO_START_LINE.",
+            "dhParameters empty cannot be used: it holds nothing of that in PEM form.",
         ),
     ],
 )
@@ -309,3 +323,24 @@ def test_what_is_wrong_is_said_in_one_line_that_names_the_file(
     with pytest.raises(ConfigError) as refusal:
         context_for(Pair(*map(Path, names.split())), Policy(**policy))
     assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("EE_KEY_TOO_SMALL", "its key is too small, RSA needs 2048 bits"),
+        ("BAD_END_LINE", "bad PEM"),
+        ("TLSV1_ALERT_ODD", "tlsv1 alert odd"),
+    ],
+)
+def test_what_openssl_says_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, said: str
+) -> None:
+    def fail(*_: Any) -> None:
+        error = ssl.SSLError()
+        error.reason = reason
+        raise error
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
+    with pytest.raises(ConfigError, match=f"server.crt cannot be used: {said}\\.$"):
+        context_for(pair_of(localhost(), tmp_path), Policy())

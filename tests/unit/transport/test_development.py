@@ -59,6 +59,9 @@ def test_it_stays_while_it_fits(tmp_path: Path) -> None:
     third = at(384, "192.0.2.1")
     assert third != second
     assert at(384) == third, "which has those names, too"
+    fourth = at(384, "192.0.2.2")
+    assert x509.names_of(fourth) == [*LOCAL, "192.0.2.2", "192.0.2.1"]
+    assert at(384, "192.0.2.1") == fourth, "servers that take turns do not take names away"
 
 
 def test_what_is_broken_is_made_anew(tmp_path: Path) -> None:
@@ -90,11 +93,25 @@ def test_what_others_have_made_or_may_read_is_made_anew(
     assert made.lstat().st_mode & 0o777777 == 0o100600
 
 
-def test_without_a_place_it_goes_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "variables", [{}, {"HOME": ""}, {"HOME": "."}, {"HOME": "", "XDG_CACHE_HOME": ""}]
+)
+def test_without_a_place_it_goes_with_the_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     ends: list[Any] = []
     monkeypatch.setattr(atexit, "register", lambda *given, **more: ends.append((given, more)))
-    made = certificate_for(LOCAL, {})
+    made = certificate_for(LOCAL, variables)
+    assert list(tmp_path.iterdir()) == []
     assert x509.names_of(made.read_bytes()) == list(LOCAL)
     [((end, *given), more)] = ends
     end(*given, **more)
     assert not made.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("Ünï.example", "xn--n-nga1b.example"), ("a..b", "a..b"), ("é..b", "?..b")]
+)
+def test_a_name_is_spelt_in_ascii(host: str, name: str) -> None:
+    assert names_for(host) == [*LOCAL, name]

@@ -205,7 +205,7 @@ def test_strings_of_our_own_kinds_take_the_native_transport(
         assert ports.pop().arguments[-1] == carry
 
 
-WORDS = Words("certKey", "privateKey")
+WORDS = Words("certKey", "privateKey", keyless="give privateKey")
 
 
 def pair(key: str, certificate: str, chain: str | None = None) -> Source:
@@ -224,11 +224,11 @@ def pair(key: str, certificate: str, chain: str | None = None) -> Source:
             pair("k", "c", "x"),
             "dh",
         ),
-        ("tls:/d", ("::", 443, 7), Source(directory=Path("/d"), word="the directory"), None),
+        ("tls:/d", ("::", 443, 7), Source(directory=Path("/d"), word="tls:"), None),
         (
             "tls:/d:8443:5:127.0.0.1",
             ("127.0.0.1", 8443, 5),
-            Source(directory=Path("/d"), word="the directory"),
+            Source(directory=Path("/d"), word="tls:"),
             None,
         ),
     ],

@@ -23,7 +23,7 @@ def test_a_certificate_is_for_the_names_in_its_extension() -> None:
 
 
 def test_what_is_no_certificate_is_refused() -> None:
-    for read in (x509.names_of, x509.end_of):
+    for read in (x509.names_of, x509.times_of):
         with pytest.raises(ValueError, match="PEM"):
             read(b"nothing")
 
@@ -35,14 +35,14 @@ def test_a_subject_is_spelt_as_the_rfc_says(subject: str) -> None:
 
 
 def test_a_certificate_ends_when_it_says() -> None:
-    left = x509.end_of(localhost().own) - datetime.now(UTC)
+    left = x509.times_of(localhost().own)[1] - datetime.now(UTC)
     assert timedelta(days=29) < left <= timedelta(days=30)
 
 
 def test_one_for_development_serves_its_names_and_signs_nothing(tmp_path: Path) -> None:
     pem = x509.self_signed(["localhost", "127.0.0.1", "::1"], NOW)
     assert x509.names_of(pem) == ["localhost", "127.0.0.1", "::1"]
-    assert x509.end_of(pem) == NOW + timedelta(days=397)
+    assert x509.times_of(pem) == (NOW - timedelta(hours=1), NOW + timedelta(days=397))
     made = library.load_pem_x509_certificate(pem)
     assert not made.extensions.get_extension_for_class(library.BasicConstraints).value.ca
     made.verify_directly_issued_by(made)
