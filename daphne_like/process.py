@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,10 @@ _LAST_MOMENT = 1.0
 
 _LARGE = 8 * 1024 * 1024
 """Bytes: twice as much free memory is kept rather than given back."""
+
+_COLLECT_OFTEN = (700, 10, 10)
+"""Python's own thresholds, up to 3.13; those of later ones are left alone."""
+_COLLECT_IN_TIME = (10_000, 20, 20)
 
 _logger = logging.getLogger("daphne_like.process")
 
@@ -70,6 +75,7 @@ def install_reactor(kind: str = "auto", *, tls: bool = False) -> Any:
 
         asyncioreactor.install(loop)
     _keep_freed_memory()
+    _collect_in_time()
     return sys.modules[_REACTOR]
 
 
@@ -81,6 +87,17 @@ def _keep_freed_memory() -> None:
     otherwise. The block is never touched, so that it takes no memory.
     """
     bytes(_LARGE)
+
+
+def _collect_in_time() -> None:
+    """Let the garbage collector look at what is new every few hundred requests, not every few.
+
+    A hundred requests that are served at once are some thousand objects, all of them alive: to
+    look at them each time that 700 have come costs a twentieth of a request and finds nothing.
+    Whoever has said something else before us has his reasons.
+    """
+    if gc.get_threshold() == _COLLECT_OFTEN:
+        gc.set_threshold(*_COLLECT_IN_TIME)
 
 
 def _installed() -> Any:

@@ -89,6 +89,8 @@ def context_for(pair: Pair, policy: Policy) -> ServerContext:
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = VERSIONS[policy.oldest]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # Each costs as much as a few requests; over HTTP/2 one connection comes after another.
+    context.num_tickets = 1
     context.set_alpn_protocols([name.decode() for name in policy.protocols])
     try:
         context.set_ciphers(policy.ciphers)

@@ -60,10 +60,11 @@ class Handshakes:
         crowded = self._begun == _AT_A_TIME or len(self._under_way) >= self._most
         if crowded or self._waiting:
             self._waiting[connection] = None
-        else:
-            self._begin(connection)
-        self._expect_turn()
-        return connection in self._under_way
+            self._expect_turn()
+            return False
+        self._begin(connection)
+        self._expect(True)
+        return True
 
     def _begin(self, connection: Shaking) -> None:
         self._begun += 1
@@ -71,9 +72,10 @@ class Handshakes:
 
     def leave(self, connection: Shaking) -> None:
         """The handshake of `connection` is over, or nobody waits for it any more."""
-        self._waiting.pop(connection, None)
         self._under_way.pop(connection, None)
-        self._expect_turn()
+        if self._waiting:
+            self._waiting.pop(connection, None)
+            self._expect_turn()
 
     def _expect_turn(self) -> None:
         there_is_room = len(self._under_way) < self._most
@@ -81,7 +83,11 @@ class Handshakes:
             self._slow.stop()
         elif not there_is_room:
             self._slow.set(self._oldest() + _SLOW - self.roll.clock.seconds())
-        if ((self._waiting and there_is_room) or self._begun) and not self._due:
+        self._expect(bool(self._waiting) and there_is_room)
+
+    def _expect(self, due: bool) -> None:
+        """See to the next turn of the loop, in which others may begin."""
+        if due and not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._turn)
 

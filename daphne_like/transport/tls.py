@@ -13,7 +13,7 @@ import logging
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -58,6 +58,8 @@ class TLSTransport(Records):
     """
 
     awaits = "handshake"
+
+    _hush: Callable[[], AbstractContextManager[None]]
 
     def __init__(self, secured: Secured, factory: IProtocolFactory, write_budget: int) -> None:
         self._handshakes = secured.handshakes
@@ -108,13 +110,15 @@ class TLSTransport(Records):
         self._shake(received)
 
     def _start(self) -> None:
-        self._encrypt_by(self._identity.context)
+        context = self._identity.context
+        self._hush = nullcontext if context.sni_callback is None else _hushed
+        self._encrypt_by(context)
         self._hear = TLSTransport._shake
 
     def _shake(self, data: bytes) -> None:
         self._incoming.write(data)
         try:
-            with _hushed():
+            with self._hush():
                 self._ssl.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()

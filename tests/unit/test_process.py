@@ -15,6 +15,7 @@ import types
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,12 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.setattr(process, "new_loop", made.new_loop)
     monkeypatch.setattr(process.asyncio, "set_event_loop", partial(setattr, made, "current"))
     monkeypatch.delenv("ASGI_THREADS", raising=False)
+    made.thresholds = [(700, 10, 10)]
+    collector = SimpleNamespace(
+        get_threshold=lambda: made.thresholds[-1],
+        set_threshold=lambda *given: made.thresholds.append(given),
+    )
+    monkeypatch.setattr(process, "gc", collector)
     return made
 
 
@@ -101,6 +108,17 @@ def test_the_reactor_is_installed_on_a_new_loop_which_is_the_current_one(install
     assert installation.kinds == ["asyncio"]
     assert installation.loop is installation.current is installation
     assert installation.executor is None
+
+
+def test_the_collector_looks_at_what_is_new_in_time_unless_told_otherwise(installation) -> None:
+    process.install_reactor()
+    assert installation.thresholds == [(700, 10, 10), (10_000, 20, 20)]
+
+
+def test_who_has_told_the_collector_something_is_heard(installation) -> None:
+    installation.thresholds.append((1, 2, 3))
+    process.install_reactor()
+    assert installation.thresholds[-1] == (1, 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,8 @@ def test_of_a_crowd_some_begin_in_each_turn_in_the_order_in_which_they_came(loop
     _, turns = crowd(Handshakes(Roll()), 20)
     for begun in (8, 16, 20):
         assert turns == list(range(begun))
-        assert len(loop.due) == 1
+        assert len(loop.due) == (begun < 20)
         loop.turn()
-    assert loop.due == []
 
 
 @pytest.mark.parametrize("most", [1, 3])
