@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 
-METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
-"""The methods whose names are known."""
+from daphne_like.wire.shared import METHODS
 
 # Possessive: what does not match at once never will, and a client decides how long it is.
 _PLAIN_LINE = re.compile(rb"([A-Z]++) (/[!\"$->@-~]*+)\??([!\"$-~]*+) HTTP/1\.1")

@@ -18,7 +18,8 @@ from daphne_like.exchange import Address, Fields, Request
 from daphne_like.handshake import judge_handshake
 from daphne_like.headers import Framing, host_of, judge_request
 from daphne_like.limits import Limits
-from daphne_like.wire.http1_known import METHODS, NAMES, PLAIN_LINES
+from daphne_like.wire.http1_known import NAMES, PLAIN_LINES
+from daphne_like.wire.shared import METHODS
 
 _BLANK_LINES = re.compile(rb"(?:\r\n)+")
 _HOPELESS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")

@@ -14,6 +14,7 @@ from daphne_like.exchange import Address, Fields, Request
 from daphne_like.handshake import judge_handshake
 from daphne_like.headers import Framing, host_of, judge_multiplexed
 from daphne_like.limits import Limits
+from daphne_like.wire.shared import METHODS
 
 Head = tuple[tuple[bytes, bytes], ...]
 """All fields of a head as the engine gives them, those of the protocol in front."""
@@ -24,8 +25,6 @@ _FOR_EACH = 32
 _REMEMBER_BELOW = 4096
 _SHORT = 256
 """Bytes of what is remembered, of a head and of a target: a client decides how much it says."""
-
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 
 
 class _Targets(dict[bytes, tuple[bytes, bytes] | None]):
@@ -120,7 +119,7 @@ class HeadReader:
         total, at, before, behind, fields, host, framing, size = self._said
         if len(head) == total and head[at + 1 :] == behind and head[1:at] == before:
             (first, method), (name, path) = head[0], head[at]
-            known = _METHODS.get(method)
+            known = METHODS.get(method)
             target = TARGETS[path]
             if target and known and name == b":path" and first == b":method":
                 self.framing, self.size = framing, size + len(path) + len(method)
@@ -161,7 +160,7 @@ class HeadReader:
             at = list(pseudo).index(b":path")
             others = fields.copy(), host, framing, least
             self._said = _Said(len(head), at, head[1:at], head[at + 1 :], *others)
-        return self._request(_METHODS.get(method) or method.decode("ascii"), path, fields, host)
+        return self._request(METHODS.get(method) or method.decode("ascii"), path, fields, host)
 
     def pushed(self, target: bytes, fields: Fields, authority: bytes) -> Head:
         """The head of a request that the client has not made: what it would have been."""

@@ -35,6 +35,10 @@ _REASONS = 64
 """Kinds of refusals that are counted apart; there are fewer, as long as nobody makes one up."""
 
 
+METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+"""The methods whose names are known."""
+
+
 class Drainable(Protocol):
     """A connection as the server sees it: where it comes from, what it does, how it stops."""
 
