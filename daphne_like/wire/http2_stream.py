@@ -182,7 +182,9 @@ class HTTP2Stream(ResponseSide):
         self._answer_due = self._body_due = None
         connection = self._connection
         if not self.ended:
-            self._linger_due = connection.in_time(connection.limits.linger)
+            # Of a tunnel both sides have taken their leave: a server that stops waits for no more.
+            goes_at_once = self._tunnel and connection.draining
+            self._linger_due = connection.in_time(0 if goes_at_once else connection.limits.linger)
             self._discarded = 0
         if self.owed:
             self._pay()

@@ -187,6 +187,17 @@ class TestServers:
         asked.send(b"still there")
         assert served.last.body == b"still there"
 
+    def test_one_that_stops_waits_for_no_word_behind_the_last(self, connect: Connect) -> None:
+        served = connect(opened=accepting)
+        asked = served.ask_for_a_tunnel()
+        emptied: list[bool] = []
+        served.shared.drain(lambda: emptied.append(True))
+        served.last.send(b"bye")
+        served.last.end()
+        served.turn()
+        assert (asked.reply.body, asked.reply.reset) == (b"bye", NO_ERROR)
+        assert emptied == [True]
+
     def test_one_that_opens_while_the_server_stops_is_told_so(self, connect: Connect) -> None:
         served = connect()
         served.ask()
