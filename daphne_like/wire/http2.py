@@ -86,7 +86,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         try:
             request = reader.request(event.headers)
         except RemoteFault as fault:
-            self._refuse(number, fault, ended)
+            self._refuse(event, fault)
             return
         supports = _SUPPORTS[self._pushing, reader.framing.trailers] if number % 2 else _PUSHED
         stream = HTTP2Stream(self, number, supports)
@@ -124,19 +124,23 @@ class HTTP2Connection(Output, Patience, Protocol):
         if not stream.ended:
             stream.expect(framing.length, framing.expect)
 
-    def _refuse(self, number: int, fault: RemoteFault, ended: bool) -> None:
+    def _refuse(self, event: RequestReceived | _Promised, fault: RemoteFault) -> None:
         """Answer in the application's place; what follows on the stream is thrown away."""
+        number = event.stream_id
         stream = self._streams[number] = HTTP2Stream(self, number, _NOTHING)
-        stream.ended = ended
-        stream.refuse(fault)
+        stream.ended = event.end_stream
+        stream.refuse(fault, bodiless=(b":method", b"HEAD") in event.headers)
 
     def _has_room(self, heads: int) -> bool:
         """Whether the client may have one more stream; those whose application goes on count."""
         self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
         busy = len(self._streams) + len(self._leaving)
-        if busy < self._most_streams and heads <= self._most_heads:
+        if busy >= self._most_streams:
+            self.refused(RemoteFault(503, "too many streams of one connection"))
+        elif heads > self._most_heads:
+            self.refused(RemoteFault(503, "too large heads of one connection's streams"))
+        else:
             return True
-        self.refused(RemoteFault(503, "too many streams of one connection"))
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:

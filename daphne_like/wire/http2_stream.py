@@ -143,11 +143,11 @@ class HTTP2Stream(ResponseSide):
             self.refuse(fault)
         self._connection.count_reset()
 
-    def refuse(self, fault: RemoteFault) -> None:
-        """Answer by ourselves."""
+    def refuse(self, fault: RemoteFault, *, bodiless: bool = False) -> None:
+        """Answer by ourselves; to a HEAD without a body (RFC 9110, section 9.3.2)."""
         self._connection.refused(fault)
-        body = f"{fault.status} {fault.reason}\n".encode()
-        self.respond(ResponseHead(fault.status, [*_TEXT, *fault.fields]), body)
+        head = ResponseHead(fault.status, [*_TEXT, *fault.fields], bodiless=bodiless)
+        self.respond(head, b"" if bodiless else f"{fault.status} {fault.reason}\n".encode())
 
     # --- The tunnel -----------------------------------------------------------------------
 

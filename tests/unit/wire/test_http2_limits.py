@@ -83,11 +83,12 @@ class TestLimits:
             asked.cancel()
         assert len(served.requests) == 20
 
-    def test_heads_of_all_streams_have_a_size_together(self, connect: Connect) -> None:
+    def test_heads_of_all_streams_have_a_size_together(self, connect: Connect, caplog: Any) -> None:
         served = connect(http2_heads=3 * KIB)
         fields = [(b"x", b"y" * KIB)]
         first, second, third = (served.ask(fields=fields) for _ in range(3))
         assert third.reply.reset == REFUSED_STREAM
+        assert caplog.messages[-1].endswith("503 too large heads of one connection's streams")
         served.open.exchanges[0].answer()
         assert first.reply.complete
         assert served.ask(fields=fields).reply.reset is None
@@ -102,6 +103,14 @@ class TestLimits:
         assert asked.reply.status == 431
         served.ask()
         assert len(served.requests) == 1
+
+    @pytest.mark.parametrize(("method", "words"), [("GET", True), ("HEAD", False)])
+    def test_its_answer_has_a_body_where_one_may_be(
+        self, connect: Connect, method: str, words: bool
+    ) -> None:
+        served = connect(head_size=KIB, line_size=KIB)
+        reply = served.ask(method, fields=[(b"x", b"y" * KIB)]).reply
+        assert (reply.status, reply.complete, bool(reply.body)) == (431, True, words)
 
     def test_a_push_beyond_is_refused_and_nobody_is_blamed(
         self, connect: Connect, caplog: Any
