@@ -138,6 +138,24 @@ class Limits:
         "Of TLS that are under way at the same time; who comes then waits for his turn, unread. "
         "Each takes some 50 kB meanwhile. 0 for no limit.",
     )
+    handshake_patience: float = _limit(
+        2.0,
+        "seconds",
+        "A TLS handshake that is under way has while others wait for its place; then it gives way. "
+        "One lost packet takes less.",
+    )
+    tls_empty_size: int = _limit(
+        24 * KIB,
+        "bytes",
+        "Of TLS records that carry nothing, a change of keys for example, a client may send in a "
+        "row; more ends the connection. A record that is not whole yet is among them, so it is "
+        "more than 17 KiB. 0 for no limit.",
+    )
+    tls_empty_rate: int = _limit(
+        16 * KIB,
+        "bytes a second",
+        "Given back to a TLS client that has used up --tls-empty-size.",
+    )
     certificate_check: float = _limit(
         10.0,
         "seconds",

@@ -338,6 +338,10 @@ _KERNELS_MOST = 2**31 - 1
 """What a C ``int`` holds, in which the kernel is told a limit."""
 
 
+_RECORD_AND_MORE = 17 * 1024
+"""Bytes of a record of TLS at the most, with what is around it."""
+
+
 def _check_limits(limits: Limits) -> None:
     for option in OPTIONS:
         if option.name not in _LIMIT_NAMES:
@@ -350,5 +354,8 @@ def _check_limits(limits: Limits) -> None:
             raise ConfigError(f"{option.long_flag} {value} is negative; give 0 or more.")
         if option.name in _OF_THE_KERNEL and value > _KERNELS_MOST:
             raise ConfigError(f"{option.long_flag} {value} is too much; {_KERNELS_MOST} at most.")
+    if 0 < limits.tls_empty_size <= _RECORD_AND_MORE:
+        size = limits.tls_empty_size
+        raise ConfigError(f"--tls-empty-size {size} is less than a record: give 0, or 17409 up.")
     if limits.max_requests_jitter and not limits.max_requests:
         raise ConfigError("--limit-max-requests-jitter is nothing without --limit-max-requests.")

@@ -23,10 +23,6 @@ _AT_A_TIME = 8
 """Handshakes that begin in one turn of the loop; each may take a millisecond."""
 
 
-_SLOW = 2.0
-"""Seconds after which a handshake gives way to those that wait; one lost packet takes less."""
-
-
 class Shaking(Protocol):
     """A connection that has begun to shake hands."""
 
@@ -49,6 +45,7 @@ class Handshakes:
         self._most = roll.limits.handshakes or sys.maxsize
         self._waiting: dict[Shaking, None] = {}
         self._under_way: dict[Shaking, float] = {}
+        self._patience = roll.limits.handshake_patience
         self._slow = Deadline(roll.clock, self._make_room)
         self._due = False
         self._begun = 0
@@ -82,7 +79,7 @@ class Handshakes:
         if not self._waiting:
             self._slow.stop()
         elif not there_is_room:
-            self._slow.set(self._oldest() + _SLOW - self.roll.clock.seconds())
+            self._slow.set(self._oldest() + self._patience - self.roll.clock.seconds())
         self._expect(bool(self._waiting) and there_is_room)
 
     def _expect(self, due: bool) -> None:
@@ -97,7 +94,7 @@ class Handshakes:
     def _make_room(self) -> None:
         """Who does not finish takes no place for long from those who would begin."""
         now = self.roll.clock.seconds()
-        slow = [each for each, began in self._under_way.items() if now - began >= _SLOW]
+        slow = [each for each, began in self._under_way.items() if now - began >= self._patience]
         for connection in slow[: len(self._waiting)]:
             connection.give_way()
         self._expect_turn()

@@ -7,6 +7,7 @@ not know which protocol is served, nor how a handshake begins.
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -34,12 +35,6 @@ _AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
 _FILLING = 5
 """Of what a record carries the 32nd part may be padding (RFC 8446, section 5.4): a shift."""
 
-_MOST_EMPTY = 24 * 1024
-"""Bytes that may come and carry nothing; a record that is not whole yet is among them."""
-
-_EMPTY_RATE = 16 * 1024
-"""So many of them are forgiven in a second."""
-
 
 @implementer(INegotiated)
 class Records(ArrivingTransport):
@@ -60,10 +55,12 @@ class Records(ArrivingTransport):
     """The peer has said that it sends no more."""
     _end_said = False
     _empty = 0
-    """Bytes that have come and carried nothing, not counting those that are forgiven."""
+    """Bytes that have come and carried nothing, a record that is not whole yet among them."""
+    _most_empty = 0
     _forgiven_at = 0.0
 
     def _encrypt_by(self, context: ssl.SSLContext) -> None:
+        self._most_empty = self._roll.limits.tls_empty_size or sys.maxsize
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
@@ -89,7 +86,7 @@ class Records(ArrivingTransport):
             plain = self._next()
             if plain and (self._incoming.pending or self._ssl.pending()):
                 plain += b"".join(iter(self._next, b""))
-            if self._empty > _MOST_EMPTY:
+            if self._empty > self._most_empty:
                 self._look_at_empty()
         if self._outgoing.pending:
             self._answer()
@@ -112,7 +109,7 @@ class Records(ArrivingTransport):
             self._feed(portion)
             self._empty += len(portion)
             yield from iter(self._next, b"")
-            if self._empty > _MOST_EMPTY:
+            if self._empty > self._most_empty:
                 self._look_at_empty()
 
     def _look_at_empty(self) -> None:
@@ -122,9 +119,9 @@ class Records(ArrivingTransport):
         OpenSSL changes them as often as it is asked to, in one go.
         """
         now = self._roll.clock.seconds()
-        forgiven = round((now - self._forgiven_at) * _EMPTY_RATE)
+        forgiven = round((now - self._forgiven_at) * self._roll.limits.tls_empty_rate)
         self._empty, self._forgiven_at = max(0, self._empty - forgiven), now
-        if self._empty > _MOST_EMPTY:
+        if self._empty > self._most_empty:
             self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
 
     def _next(self) -> bytes:

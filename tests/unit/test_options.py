@@ -245,6 +245,10 @@ def test_who_redirects_to_https_knows_where_it_is(values) -> None:
         ),
         ({"demo": True, "insecure_bind": HERE, "https_port": 0}, "--https-port 0 is not between 1"),
         ({"demo": True, "insecure_bind": HERE, "https_port": 65536}, "--https-port 65536 is not"),
+        (
+            {"demo": True, "tls_empty_size": 17408},
+            "--tls-empty-size 17408 is less than a record: give 0, or 17409 up",
+        ),
         ({"demo": True, "https_port": 443}, "--insecure-bind has to be passed for --https-port"),
     ],
 )

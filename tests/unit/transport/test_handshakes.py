@@ -132,6 +132,16 @@ def test_who_is_slow_gives_way_to_those_who_wait(loop: Loop) -> None:
     assert turns == [-1, 3, -2]
 
 
+def test_how_soon_is_the_operators_to_say(loop: Loop) -> None:
+    handshakes = Handshakes(roll := Roll(handshakes=1, handshake_patience=30))
+    connections, turns = crowd(handshakes, 2)
+    roll.clock.advance(29)
+    assert turns == [0]
+    handshakes.leave(connections[1])
+    handshakes.leave(connections[0])
+    assert roll.clock.getDelayedCalls() == []
+
+
 def test_who_comes_while_others_wait_waits_too(loop: Loop) -> None:
     handshakes = Handshakes(Roll(handshakes=1))
     connections, turns = crowd(handshakes, 2)

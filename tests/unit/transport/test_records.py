@@ -181,6 +181,18 @@ def test_a_few_of_them_now_and_then_do_no_harm(arrive: Any) -> None:
     assert at.native.calls == []
 
 
+@pytest.mark.parametrize(("most", "ends"), [(50_000, False), (0, False), (20_000, True)])
+def test_how_many_they_may_be_is_the_operators_to_say(arrive: Any, most: int, ends: bool) -> None:
+    roll: Any = Roll(tls_empty_size=most)
+    protocol = Notes()
+    at = arrive(protocol, handshakes=Handshakes(roll)).shake()
+    at.native.calls.clear()
+    empty(at)
+    at.transport.data_received(bytes(16_000))
+    at.transport.data_received(bytes(16_000))
+    assert bool(at.native.calls) is ends
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("size", [1, PORTION])
 @pytest.mark.parametrize("segment", [7, 1000, 100_000])
