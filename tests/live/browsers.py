@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -67,3 +67,21 @@ def trusting(certificate: bytes) -> str:
     spelt = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     known = b64encode(sha256(spelt).digest()).decode()
     return f"--ignore-certificate-errors-spki-list={known}"
+
+
+_VISITS = 3
+
+Seen = TypeVar("Seen")
+
+
+def settled(visit: Callable[[], Seen], fits: Callable[[Seen], bool]) -> Seen:
+    """What `visit` has seen that `fits`, in three visits at the most.
+
+    A Chromium that has just started makes new connections when it has read its settings and its
+    certificates, between any two requests: what it does on one connection may take two.
+    """
+    for _ in range(_VISITS):
+        seen = visit()
+        if fits(seen):
+            return seen
+    raise AssertionError(seen)
