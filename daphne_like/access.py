@@ -7,12 +7,19 @@ leave.
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import TextIO
 
-from daphne_like.access_format import Line, details
+from daphne_like.access_format import (
+    Line,
+    daphne,
+    daphne_beginning,
+    daphne_in_colour,
+    details,
+)
 from daphne_like.errors import StartupError
-from daphne_like.exchange import Record
+from daphne_like.exchange import Record, Request
 
 _logger = logging.getLogger("daphne_like.access")
 
@@ -23,6 +30,9 @@ class AccessLog:
     def __call__(self, record: Record) -> None:
         """Leave the record's line, if it has one."""
         raise NotImplementedError
+
+    def began(self, request: Request, step: str) -> None:
+        """Leave the line of a WebSocket that begins, where the format has one: Daphne's alone."""
 
     def reopen(self) -> None:
         """Let go of a file that was moved away; there is none."""
@@ -45,8 +55,15 @@ class AccessStream(AccessLog):
         A stream that cannot be written to, a full disk for example, is told of once.
         """
         text = self._line(record)
-        if text is None:
-            return
+        if text is not None:
+            self._write(text)
+
+    def began(self, request: Request, step: str) -> None:
+        """Write the line of a WebSocket that begins, in Daphne's format."""
+        if self._line in (daphne, daphne_in_colour):
+            self._write(daphne_beginning(request, step, time.time()))
+
+    def _write(self, text: str) -> None:
         try:
             self._stream.write(text + "\n")
             self._failing = False

@@ -16,8 +16,9 @@ from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from daphne_like.actions import rejected
 from daphne_like.errors import ConfigError
-from daphne_like.exchange import Fields, Record, escaped, printable
+from daphne_like.exchange import Fields, Record, Request, escaped, printable
 
 Line = Callable[[Record], str | None]
 """Makes a record's line, without its end; ``None`` where the format has none for it."""
@@ -122,10 +123,6 @@ def _status(record: Record) -> int | str:
     if record.status is None and record.outcome == "disconnected":
         return _CLIENT_LEFT
     return record.status or "-"
-
-
-_CLOSE_CODES = 1000
-"""Where the codes begin that WebSockets are closed with; a status is smaller."""
 
 
 def _micros(seconds: float) -> int:
@@ -268,17 +265,29 @@ def daphne(record: Record) -> str | None:
     """
     request, status = record.request, record.status
     if record.kind == "websocket":
-        rejected = status is not None and status < _CLOSE_CODES
-        what, told = "WSREJECT" if rejected else "WSDISCONNECT", "-" if status is None else status
+        what, told = _SOCKETS[rejected(record)], "-" if status is None else status
         said = f'"{what} {_path(record)}" {told} {record.bytes_out}'
     elif status is None:
         return None
     else:
         said = f'"{request.method} {request.target}" {status} {record.bytes_out}'
+    return _daphne(request, record.started + record.duration, said)
+
+
+_SOCKETS = ("WSDISCONNECT", "WSREJECT")
+_BEGINNINGS = {"connecting": "WSCONNECTING", "connected": "WSCONNECT"}
+
+
+def daphne_beginning(request: Request, step: str, now: float) -> str:
+    """What Daphne's format says of a WebSocket at a time since the epoch, before it is over."""
+    said = f'"{_BEGINNINGS[step]} {escaped(request.raw_path)}" - -'
+    return _daphne(request, now, said)
+
+
+def _daphne(request: Request, now: float, said: str) -> str:
     host, port = request.client or ("", None)
     client = "None" if port is None else f"{printable(host)}:{port}"
-    ended = _second(int(record.started + record.duration)).clf
-    return f"{client} - - [{ended}] {said}"
+    return f"{client} - - [{_second(int(now)).clf}] {said}"
 
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}

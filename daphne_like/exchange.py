@@ -349,3 +349,6 @@ class Record(NamedTuple):
 
 Observer = Callable[[Record], None]
 """What hears of a finished exchange."""
+
+Beginning = Callable[[Request, str], None]
+"""What hears of a WebSocket that is ``"connecting"``, and of one that is ``"connected"``."""

@@ -207,6 +207,25 @@ def run(
     _end(asyncio.get_event_loop())
 
 
+def run_beside(reactor: Any, start: Callable[[], object], stop: Callable[[], object]) -> None:
+    """Run the reactor where signals are somebody else's: in a thread, or in a process of tests.
+
+    From `start` until :func:`stop_from_thread`, or the reactor's own stop; `stop` may return a
+    Deferred, which is waited for.
+    """
+    loops: list[asyncio.AbstractEventLoop] = []
+    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    reactor.callLater(0, lambda: loops.append(asyncio.get_running_loop()))
+    reactor.callWhenRunning(start)
+    reactor.run(installSignalHandlers=False)
+    _end(loops[0])
+
+
+def stop_from_thread(reactor: Any) -> None:
+    """Stop the reactor, which runs in another thread; it may be called twice."""
+    reactor.callFromThread(partial(_stop, reactor))
+
+
 def run_once(main: Coroutine[Any, Any, None]) -> None:
     """Run `main` on the loop of the reactor that is installed, and end what it leaves running.
 

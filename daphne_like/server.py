@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamServerEndpoint
 
 from daphne_like.access import AccessLog
+from daphne_like.actions import Actions, Tell
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import (
@@ -60,7 +61,8 @@ class ASGIService(Service):
 
     ``failed`` is called with the error, instead of serving, where the start fails; without
     it the error is logged and the reactor stopped. ``way_out`` is what the log adds where a
-    stop has to wait: how an operator can have it at once.
+    stop has to wait: how an operator can have it at once. ``tell`` hears of every step, as Daphne's
+    ``action_logger`` does.
     """
 
     name = "daphne-like"
@@ -73,12 +75,14 @@ class ASGIService(Service):
         application: ASGIApplication | None = None,
         failed: Callable[[DaphneLikeError], None] | None = None,
         way_out: str = "",
+        tell: Tell | None = None,
     ) -> None:
         self._config = config
         self._reactor = reactor
         self._given = application
         self._failed = failed or self._log_and_stop
         self._way_out = way_out
+        self._tell = tell
         self._stage = Stage.STARTING
         self._ports: list[IListeningPort] = []
         self._crowds = Tally(time.monotonic)
@@ -144,6 +148,11 @@ class ASGIService(Service):
         self._access_log = access_log(self._config)
         if self._access_log is not None:
             application.observers.append(self._access_log)
+            application.beginnings.append(self._access_log.began)
+        if self._tell is not None:
+            actions = Actions(self._tell)
+            application.observers.append(actions.ended)
+            application.beginnings.append(actions.began)
 
     async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
         config, shared = self._config, factory.shared

@@ -23,7 +23,7 @@ from daphne_like.asgi.scope import Message, Scope
 from daphne_like.asgi.websocket import WebSocketExchange
 from daphne_like.clock import LoopClock
 from daphne_like.compression import Compression
-from daphne_like.exchange import Address, Observer, Request, Stream
+from daphne_like.exchange import Address, Beginning, Observer, Request, Stream
 from daphne_like.limits import Limits
 from daphne_like.tally import ONE_BY_ONE, Tally, and_others
 
@@ -63,6 +63,7 @@ class Application:
         self.root_path = root_path
         self.state: dict[str, Any] | None = None
         self.observers: list[Observer] = []
+        self.beginnings: list[Beginning] = []
         self.live: set[Live] = set()
         self.clock = LoopClock(loop)
         self.compression = compression
@@ -82,8 +83,8 @@ class Application:
         kind = HTTPExchange if request.upgrade is None else WebSocketExchange
         exchange = kind(self, request, stream)
         self.live.add(exchange)
-        if request.upgrade is not None and request.client is not None:
-            self.sockets[request.client[0]] += 1
+        if request.upgrade is not None:
+            self._know_socket(request)
         exchange.task = _start_task(exchange.run(), loop=self.loop, context=self._context.copy())
         return exchange
 
@@ -111,6 +112,16 @@ class Application:
             record = exchange.record()
             for observer in self.observers:
                 observer(record)
+
+    def _know_socket(self, request: Request) -> None:
+        if request.client is not None:
+            self.sockets[request.client[0]] += 1
+        self.began(request, "connecting")
+
+    def began(self, request: Request, step: str) -> None:
+        """A WebSocket is ``"connecting"``, or ``"connected"`` now."""
+        for beginning in self.beginnings:
+            beginning(request, step)
 
     def _forget_socket(self, client: Address | None) -> None:
         if client is None:

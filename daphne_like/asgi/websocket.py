@@ -233,6 +233,7 @@ class WebSocketExchange(SendSide):
 
     def _accepted(self) -> None:
         self._opened = self._heard_at = self._application.now()
+        self._application.began(self.request, "connected")
         self._wait_for_client()
 
     def _time_is_up(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from daphne_like.config import CIPHERS
+from daphne_like.config_tls import CIPHERS
 from daphne_like.errors import ConfigError
 
 REQUIREMENTS = {

@@ -15,7 +15,7 @@ from tests.examples.serving import EXAMPLES
 FLAGS = {flag for option in OPTIONS for flag in option.flags}
 ANSWERED = {"--help", "--version", "--print-config", "--check"}
 EVERYWHERE = {*ANSWERED, "--config", "--env-file"}
-OTHERS = {"how-to/from-uvicorn.md": 0}
+OTHERS = {"how-to/migrate-from-uvicorn.md": 0}
 """The column of a page's tables that has another program's options."""
 
 SERVED = [
@@ -54,7 +54,9 @@ def test_there_are_commands_on_the_pages() -> None:
 
 def test_every_option_of_daphne_is_one_here() -> None:
     moved = [
-        row for row in rows((DOCS / "how-to/from-daphne.md").read_text()) if row[0].startswith("`-")
+        row
+        for row in rows((DOCS / "how-to/migrate-from-daphne.md").read_text())
+        if row[0].startswith("`-")
     ]
     assert len(moved) == 22
     for theirs, ours, *_ in moved:
@@ -64,7 +66,7 @@ def test_every_option_of_daphne_is_one_here() -> None:
 def test_every_option_of_uvicorn_has_an_answer() -> None:
     moved = [
         row
-        for row in rows((DOCS / "how-to/from-uvicorn.md").read_text())
+        for row in rows((DOCS / "how-to/migrate-from-uvicorn.md").read_text())
         if row[0].startswith("`-")
     ]
     assert len(moved) > 25

@@ -52,7 +52,7 @@ def test_a_client_that_leaves_first_has_a_line_in_every_format_but_daphnes(
     assert len(server.stdout.lines) == max(1, len(lines))
 
 
-def test_a_websocket_has_daphnes_line_when_it_is_over() -> None:
+def test_a_websocket_has_daphnes_line_at_every_step() -> None:
     with Serving("sockets:app") as server:
         for path in ("/refuse", "/leave"):
             with server.connect() as client:
@@ -60,6 +60,7 @@ def test_a_websocket_has_daphnes_line_when_it_is_over() -> None:
                 peer = "{}:{}".format(*client.getsockname())
                 word = {"/refuse": "WSREJECT", "/leave": "WSDISCONNECT"}[path]
                 told = {"/refuse": "403 14", "/leave": "4000 0"}[path]
+                assert server.stdout.wait_for(f'"WSCONNECTING {path}" - -')
                 [line] = server.stdout.wait_for(f'"{word} {path}" {told}')
                 assert line.startswith(f"{peer} - - [")
 

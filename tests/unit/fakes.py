@@ -62,8 +62,15 @@ class House:
         self.failures: list[DaphneLikeError] = []
         quiet = {"demo": True, "verbosity": 0, "lifespan": "off", "watchdog": 0.0}
         self.config = configure({**quiet, **options})
-        failed = self.failures.append
-        self.service = ASGIService(self.config, self, application=call, failed=failed, way_out="!")
+        self.told: list[tuple[str, str, dict[str, Any]]] = []
+        self.service = ASGIService(
+            self.config,
+            self,
+            application=call,
+            failed=self.failures.append,
+            way_out="!",
+            tell=lambda *action: self.told.append(action),
+        )
 
     def callLater(self, delay: float, call: Any) -> None:
         """As the reactor, whose timers come late."""

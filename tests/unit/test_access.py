@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
+from daphne_like.access_format import Line, daphne, daphne_in_colour
 from daphne_like.errors import StartupError
 from daphne_like.exchange import Record, Request
 
@@ -36,6 +37,26 @@ def test_the_stream_gets_each_line_that_there_is() -> None:
     log.close()
     assert stream.getvalue() == "a line of 200\na line of 404\n"
     assert not stream.closed, "it is somebody else's"
+
+
+@pytest.mark.parametrize("form", [daphne, daphne_in_colour])
+def test_daphnes_format_has_lines_for_a_websocket_that_begins(form: Line) -> None:
+    stream = io.StringIO()
+    log = AccessStream(stream, form)
+    for step in ("connecting", "connected"):
+        log.began(record().request, step)
+    connecting, connected = stream.getvalue().splitlines()
+    assert connecting.startswith("10.0.0.7:4711 - - [")
+    assert connecting.endswith('] "WSCONNECTING /p" - -')
+    assert connected.endswith('] "WSCONNECT /p" - -')
+
+
+def test_other_formats_have_none() -> None:
+    stream = io.StringIO()
+    log = AccessStream(stream, line)
+    log.began(record().request, "connecting")
+    AccessLogger(daphne).began(record().request, "connecting")
+    assert not stream.getvalue()
 
 
 class Disk(io.StringIO):

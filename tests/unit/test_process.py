@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import math
 import signal
 import sys
 import threading
@@ -360,3 +361,37 @@ def test_a_process_that_does_not_end_in_time_is_left(monkeypatch, caplog) -> Non
     timer.function(*timer.args)
     assert exits == [3]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+# --- Beside somebody else's signals -----------------------------------------------------------
+
+
+def test_in_a_thread_it_runs_from_the_start_until_it_is_told_to_stop() -> None:
+    happened: list[str] = []
+    loop = asyncio.new_event_loop()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def begin() -> None:
+        happened.append("start")
+        for _ in range(2):
+            process.stop_from_thread(reactor)
+
+    async def left_behind() -> None:
+        try:
+            await asyncio.sleep(math.inf)
+        finally:
+            happened.append("cancelled")
+
+    def start() -> None:
+        loop.call_soon(begin)
+        tasks.add(loop.create_task(left_behind()))
+
+    tasks: set[asyncio.Task[None]] = set()
+    reactor = AsyncioSelectorReactor(loop)
+    stop = partial(happened.append, "stop")
+    thread = threading.Thread(target=process.run_beside, args=(reactor, start, stop))
+    thread.start()
+    thread.join(10)
+    assert happened == ["start", "stop", "cancelled"]
+    assert loop.is_closed()
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -281,3 +281,15 @@ def test_a_file_that_was_moved_away_is_opened_again_and_closed_at_the_end(
     assert [file.closed for file in opened] == [True] * (2 * lines)
     assert log.exists() is lines
     assert (tmp_path / "log.1").read_bytes() == b""
+
+
+# --- Actions ----------------------------------------------------------------------------------
+
+
+def test_who_wants_to_hear_of_every_step_does(house):
+    async def main(at: House) -> None:
+        await at.get()
+        [(protocol, action, details)] = at.told
+        assert (protocol, action, details["status"]) == ("http", "complete", 200)
+
+    serving(house(hello), main)
