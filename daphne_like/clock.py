@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
 
 
+ROUND_TRIP = 1.0
+"""Seconds in which what a client has sent arrives, before it can have heard of an end."""
+
+
 class DelayedCall(Protocol):
     """What a clock gives for a call to come; Twisted's ``IDelayedCall``, as far as used."""
 

@@ -145,6 +145,11 @@ def spelled(host: str, port: int | None) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def unmapped(host: str) -> str:
+    """The IPv4 address that an IPv4 client has on a dual-stack socket: ``::ffff:192.0.2.1``."""
+    return host.removeprefix("::ffff:") if "." in host else host
+
+
 def printable(text: str) -> str:
     """A name from outside, a host or a path for example, escaped as its bytes are."""
     return escaped(text.encode("utf-8", "backslashreplace"))

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IProtocolFactory
 
-from daphne_like.clock import Clock, Deadline
-from daphne_like.exchange import Address, Snapshot, spelled
+from daphne_like.clock import ROUND_TRIP, Clock, Deadline
+from daphne_like.exchange import Address, Snapshot, spelled, unmapped
 from daphne_like.limits import Limits
 from daphne_like.transport.stream import NativeTransport
 
@@ -40,7 +40,7 @@ def shown(peer: Any) -> str:
     """A peer by its Twisted address, for a log line."""
     if isinstance(peer, UNIXAddress):
         return "a Unix socket"
-    return spelled(peer.host, peer.port)
+    return spelled(unmapped(peer.host), peer.port)
 
 
 class ArrivingTransport(NativeTransport):
@@ -56,10 +56,13 @@ class ArrivingTransport(NativeTransport):
         super().__init__(factory, write_budget)
         self._roll = roll
         self._waiting: Deadline | None = None
+        self._last: Deadline | None = None
 
     def drain(self) -> None:
-        """The server stops: there is nothing to finish."""
-        self._end()
+        """The server stops: what is waited for, and a request behind it, may be on their way."""
+        if self._last is None:
+            self._last = Deadline(self._roll.clock, self._end)
+            self._last.set(ROUND_TRIP)
 
     def cut(self, reason: str) -> None:
         """Close at once."""
@@ -86,6 +89,8 @@ class ArrivingTransport(NativeTransport):
             self._waiting.stop()
             self._waiting = None
             self._roll.closed(self)
+        if self._last is not None:
+            self._last.end()
 
     def _end(self) -> None:
         if not self._aborted:

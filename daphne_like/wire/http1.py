@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from daphne_like.clock import Deadline
+from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
@@ -78,8 +78,7 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
     def _not_understood(self, fault: RemoteFault) -> None:
         """Refuse what is no request, unless the connection was never meant for HTTP/1."""
         switch = self._switch
-        first = self._left == self._shared.limits.connection_requests
-        if switch is None or not (isinstance(fault, PriorKnowledge) and first):
+        if switch is None or not (isinstance(fault, PriorKnowledge) and self._is_new()):
             self._refuse(fault)
             return
         self._phase = _DROPPED
@@ -256,11 +255,20 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self.abort()
 
     def drain(self) -> None:
-        """The server stops: an idle connection closes, a busy one after its response."""
+        """The server stops: an idle connection closes, a busy one after its response.
+
+        The first request of a new one may be on its way already: it would be lost.
+        """
         if self._exchange is not None:
             self._exchange.drain()
         elif self._phase is _HEAD and not self._head_begun:
-            self._close()
+            if self._is_new():
+                self._deadline.set(ROUND_TRIP)
+            else:
+                self._close()
+
+    def _is_new(self) -> bool:
+        return self._left == self._shared.limits.connection_requests
 
     # --- Twisted ------------------------------------------------------------------------
 
@@ -283,7 +291,10 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         transport.registerProducer(self, True)
         self._opened = self._shared.clock.seconds()
         self._shared.opened(self)
-        self._deadline.set(self._shared.limits.head_timeout)
+        # One that came when the server had been told to stop is the last of the queue.
+        self._deadline.set(
+            ROUND_TRIP if self._shared.draining else self._shared.limits.head_timeout
+        )
 
     def dataReceived(self, data: bytes) -> None:
         while data:

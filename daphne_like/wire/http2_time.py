@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from daphne_like.clock import Deadline
+from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.limits import Limits
 from daphne_like.wire.http2_engine import NGH2Error
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _ARE_YOU_THERE = b"there?  "
 _GOODBYE = b"goodbye "
-
-_ROUND_TRIP = 1.0
-"""Seconds in which a client that hears of the end can have been about to ask for more."""
 
 
 class Patience:
@@ -167,7 +164,7 @@ class Patience:
         if self._over or self._leaving_in_steps:
             return
         self._leaving_in_steps = True
-        self._deadline.set(_ROUND_TRIP)
+        self._deadline.set(ROUND_TRIP)
         with suppress(NGH2Error):
             self.engine.send_shutdown_notice()
         self._ping(_GOODBYE)

@@ -109,13 +109,12 @@ def test_who_waits_for_a_preamble_is_one_of_the_connections(loop: str) -> None:
 
 
 @LOOPS
-def test_a_stop_does_not_wait_for_a_preamble(loop: str) -> None:
-    options = ["--loop", loop, "--proxy-protocol"]
+def test_a_stop_does_not_wait_long_for_a_preamble(loop: str) -> None:
+    options = ["--loop", loop, "--proxy-protocol", "--graceful-timeout", "300"]
     with Serving("served:hello", *options) as server, server.connect() as client:
         client.sendall(VERSION_1[:9])
         assert answer(server, VERSION_1 + GET + b"\r\n").startswith(b"HTTP/1.1 200 ")
         assert server.stop() == 0
-    assert not [line for line in server.log.lines if "waiting up to" in line]
 
 
 CLAIMS = (

@@ -214,7 +214,8 @@ def test_who_cannot_start_is_never_ready(house):
 
 def test_what_is_on_its_way_arrives_and_what_does_not_move_is_cut(house):
     async def main(at: House) -> None:
-        wires = [at.connect(data, index=0) for data in (b"", b"GET /li")]
+        live = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+        wires = [at.connect(data, index=0) for data in (live, live[:7])]
         assert await at.stopped() == 1
         assert [(wire.closed, wire.aborted) for wire in wires] == [(True, False), (True, True)]
 

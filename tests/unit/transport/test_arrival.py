@@ -41,14 +41,42 @@ def test_it_is_on_the_roll_until_it_is_lost(loop: Loop) -> None:
     transport.connection_made(native)
     assert transport.client is None
     assert transport.snapshot() == (3.0, 0, "a word", ())
-    transport.drain()
     transport.cut("over")
+    transport.drain()
     loop.turn()
     assert native.calls == ["pause", "abort"]
     transport.connection_lost(None)
     transport.connection_lost(None)
     assert roll.events == ["opened", "closed"]
     assert roll.clock.getDelayedCalls() == []
+
+
+def test_a_server_that_stops_lets_it_arrive_and_not_for_long(loop: Loop) -> None:
+    roll = Roll()
+    transport, native = Arriving(roll, Factory(), BUDGET), Native(loop)
+    transport.connection_made(native)
+    transport.drain()
+    roll.clock.advance(0.9)
+    transport.drain()
+    loop.turn()
+    assert native.calls == []
+    roll.clock.advance(0.1)
+    loop.turn()
+    assert native.calls == ["pause", "abort"]
+    transport.connection_lost(None)
+    assert roll.events == ["opened", "closed"]
+    assert roll.clock.getDelayedCalls() == []
+
+
+def test_what_has_arrived_is_left_alone(loop: Loop) -> None:
+    roll = Roll()
+    transport, native = Arriving(roll, Factory(), BUDGET), Native(loop)
+    transport.connection_made(native)
+    transport.drain()
+    transport._stop_waiting()
+    roll.clock.advance(10)
+    loop.turn()
+    assert (native.calls, roll.clock.getDelayedCalls()) == ([], [])
 
 
 def test_what_happens_when_its_time_is_over_is_said_by_who_waits(loop: Loop) -> None:

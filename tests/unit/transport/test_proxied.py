@@ -270,11 +270,22 @@ def test_half_a_preamble_is_told_of_and_nothing_is_not(loop: Loop, caplog: Any) 
 
 
 @pytest.mark.parametrize("end", [ProxiedTransport.drain, lambda transport: transport.cut("over")])
-def test_a_server_that_stops_does_not_wait_for_a_preamble(loop, caplog, end) -> None:
+def test_a_server_that_stops_does_not_wait_long_for_a_preamble(loop, caplog, end) -> None:
     at = Arrival(loop, Notes())
     end(at.transport)
     end(at.transport)
+    at.roll.clock.advance(1)
     expect_closed(at, caplog)
+
+
+def test_one_whose_preamble_comes_when_the_server_stops_is_served(loop: Loop) -> None:
+    at = Arrival(loop, protocol := Notes())
+    at.transport.drain()
+    at.transport.data_received(LINE + b"hello")
+    assert protocol.events == ["made", "data b'hello'"]
+    at.roll.clock.advance(10)
+    at.loop.turn()
+    assert "abort" not in at.native.calls
 
 
 def test_a_connection_that_is_lost_meanwhile_is_forgotten(loop: Loop) -> None:

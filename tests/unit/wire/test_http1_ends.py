@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from daphne_like.testing import RecordedExchange
+from daphne_like.testing import MemoryWire, RecordedExchange
+from daphne_like.wire.http1 import HTTP1Connection
 from tests.support.http1 import (
     GET,
     GONE,
@@ -290,6 +291,32 @@ class TestDraining:
         served = serve(ended=answering()).send(GET)
         assert self.drain(served) == [True]
         expect_clean_end(served)
+
+    def test_a_new_one_has_a_moment_for_what_is_on_its_way(self, serve: Serve) -> None:
+        served = serve(ended=answering())
+        assert self.drain(served) == []
+        served.clock.advance(0.9)
+        served.send(GET)
+        assert served.response[b"connection"] == b"close"
+        expect_clean_end(served)
+
+    def test_and_no_longer(self, serve: Serve) -> None:
+        served = serve(ended=answering())
+        self.drain(served)
+        served.clock.advance(1)
+        served.turn()
+        assert served.targets == []
+        expect_clean_end(served)
+
+    def test_the_same_is_so_of_one_that_comes_now(self, serve: Serve) -> None:
+        served = serve()
+        served.shared.draining = True
+        wire = MemoryWire(HTTP1Connection(served.shared), served.clock)
+        served.clock.advance(0.9)
+        assert not wire.closed
+        served.clock.advance(0.1)
+        served.turn()
+        assert (wire.closed, wire.aborted) == (True, False)
 
     def test_a_busy_one_closes_after_its_response(self, serve: Serve) -> None:
         served = serve().send(GET)
