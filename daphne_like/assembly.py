@@ -32,11 +32,11 @@ from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
 from daphne_like.origins import from_pages
-from daphne_like.places import addresses
+from daphne_like.places import addresses, kind_of
 from daphne_like.proxies import Proxies
 from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
-from daphne_like.transport import endpoints
+from daphne_like.transport import activation, endpoints
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.negotiate import Negotiation
@@ -237,16 +237,20 @@ def listening_on(
     limits = config.limits
     asked = of_everybody, of_some, encryption.secured
     found = [
-        (text, endpoints.from_string(reactor, text, limits, *asked)) for text in config.endpoints
+        (text, endpoint)
+        for text in config.endpoints
+        for endpoint in endpoints.from_string(reactor, text, limits, *asked)
     ]
     around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
     address = addresses(config)
     if address is not None:
-        endpoint = endpoints.tcp(reactor, *address, limits, **around)
+        shared = config.reuse_port
+        endpoint = endpoints.tcp(reactor, *address, limits, **around, shared=shared)
         found.append(("{}:{}".format(*address), endpoint))
     path, fileno = config.unix_socket, config.file_descriptor
     if path is not None:
-        found.append((path, endpoints.unix(reactor, path, limits, **around)))
+        mode = int(config.unix_mode, 8)
+        found.append((path, endpoints.unix(reactor, path, limits, mode=mode, **around)))
     if fileno is not None:
         endpoint = endpoints.inherited(reactor, fileno, limits, **around)
         found.append((f"descriptor {fileno}", endpoint))
@@ -257,16 +261,26 @@ def redirecting_on(
     config: Config, reactor: Any, preambles: Preambles | None
 ) -> list[tuple[str, IStreamServerEndpoint]]:
     """The endpoints that only redirect, each with a name for messages."""
-    limits, option = config.limits, "--insecure-bind"
+    limits, shared = config.limits, config.reuse_port
+    around: dict[str, Any] = {"preambles": preambles, "option": "--insecure-bind"}
     found: list[tuple[str, IStreamServerEndpoint]] = []
     for host, port in config.insecure_bind:
         endpoint = (
-            endpoints.unix(reactor, host, limits, preambles=preambles, option=option)
+            endpoints.unix(reactor, host, limits, **around)
             if port is None
-            else endpoints.tcp(reactor, host, port, limits, preambles=preambles, option=option)
+            else endpoints.tcp(reactor, host, port, limits, **around, shared=shared)
         )
         found.append((host if port is None else f"{host}:{port}", endpoint))
     return found
+
+
+def take_sockets(config: Config) -> None:
+    """Take what was passed for ``systemd:``, before the application can start another process.
+
+    Raises :class:`StartupError` where it is for another process.
+    """
+    if "systemd" in map(kind_of, config.endpoints):
+        activation.passed()
 
 
 def is_encrypted(port: IListeningPort) -> bool:
@@ -298,5 +312,6 @@ def describe(host: Any, *, secure: bool = False) -> str:
     name = getattr(host, "name", None)
     if name is not None:
         path = name.decode(errors="replace") if isinstance(name, bytes) else name
+        path = path.replace("\0", "@")  # An abstract one, as unix(7) and systemd have them.
         return f"unix:{path}" + (" (https)" if secure else "")
     return f"{'https' if secure else 'http'}://{spelled(host.host, host.port)}"

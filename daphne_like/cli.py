@@ -14,13 +14,11 @@ from daphne_like import environment
 from daphne_like.arguments import DESCRIPTION, said
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, StartupError
+from daphne_like.places import OWN_KINDS, kind_of
 from daphne_like.sources import PYPROJECT, Place, configuration, merged
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
-
-_OWN_ENDPOINTS = frozenset(("tcp", "tcp6", "unix", "fd", "ssl", "tls"))
-"""Kinds of endpoints that do without Twisted's."""
 
 _WAY_OUT = "; a second signal ends it at once"
 
@@ -106,6 +104,7 @@ def serve(config: Config) -> int:
     from daphne_like import process
 
     reactor = _prepared(config)
+    from daphne_like import notify
     from daphne_like.server import ASGIService
 
     failures: list[DaphneLikeError] = []
@@ -114,7 +113,8 @@ def serve(config: Config) -> int:
         failures.append(error)
         reactor.stop()
 
-    service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT)
+    told = notify.notifier(os.environ, os.getpid())
+    service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told)
     process.run(
         reactor,
         service.startService,
@@ -155,10 +155,7 @@ def _prepared(config: Config) -> Any:
 
 def needs_twisted_tls(config: Config) -> bool:
     """Whether an endpoint string, or the operator, asks for TLS by Twisted."""
-    return config.twisted_tls or any(
-        text.lower().removeprefix("haproxy:").partition(":")[0] not in _OWN_ENDPOINTS
-        for text in config.endpoints
-    )
+    return config.twisted_tls or any(kind_of(text) not in OWN_KINDS for text in config.endpoints)
 
 
 # --- twistd -----------------------------------------------------------------------------
@@ -198,7 +195,7 @@ def _twistd_options() -> type:
 
 def makeService(options: Any) -> IService:
     """The service for ``twistd daphne-like``, with the configuration that its options hold."""
-    from daphne_like import logs, process
+    from daphne_like import logs, notify, process
     from daphne_like.server import ASGIService
 
     config, reactor = options["config"], options["reactor"]
@@ -211,6 +208,7 @@ def makeService(options: Any) -> IService:
         process.exit_with(complain(error))
         reactor.stop()
 
-    service = ASGIService(config, reactor, failed=failed)
+    told = notify.notifier(os.environ, os.getpid())
+    service = ASGIService(config, reactor, failed=failed, notifier=told)
     process.on_hangup(reactor, service.reload)
     return service

@@ -82,6 +82,19 @@ class Config(TLSConfig):
     unix_socket: str | None = option(
         None, "-u", "--unix-socket", "--uds", group="Listening", help="A Unix socket to listen on."
     )
+    unix_mode: str = option(
+        "666",
+        "--unix-mode",
+        group="Listening",
+        help="Who may connect to --unix-socket, as an octal number: 660 for its user and group.",
+    )
+    reuse_port: bool = option(
+        False,
+        "--reuse-port",
+        group="Listening",
+        help="Let other processes that say so listen on the same --port: the kernel spreads "
+        "connections (SO_REUSEPORT).",
+    )
     file_descriptor: int | None = option(
         None,
         "--fd",

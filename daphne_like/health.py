@@ -27,23 +27,23 @@ class Stage(StrEnum):
     """It could not start."""
 
 
-class Draining(Protocol):
+class Leaving(Protocol):
     """What knows that a server stops; the wires' ``Shared``, as far as used."""
 
-    draining: bool
+    leaving: bool
 
 
-def checked(open: Open, path: str, server: Draining) -> Open:
+def checked(open: Open, path: str, server: Leaving) -> Open:
     """Wrap `open`: a GET or HEAD of `path`, whatever its query, is answered by the server itself.
 
-    200 while it serves, 503 while it drains.
+    200 while it serves, 503 from the moment that it stops.
     """
     raw_path = path.encode("ascii")
 
     def open_checked(request: Request, stream: Stream) -> Exchange:
         if request.raw_path != raw_path or request.method not in ("GET", "HEAD"):
             return open(request, stream)
-        if server.draining:
+        if server.leaving:
             return answer(request, stream, 503, b"draining\n", NO_STORE)
         return answer(request, stream, 200, b"ok\n", NO_STORE)
 

@@ -202,6 +202,14 @@ class Limits:
         "An application that listens for the disconnect may still send() into the void, so "
         "that it can finish; then send() raises.",
     )
+    drain_delay: float = _limit(
+        0.0,
+        "seconds",
+        "From the signal to stop until the server accepts nobody new: readiness fails, and who "
+        "still comes is served, until balancers have noticed. 0 for at once.",
+        "--drain-delay",
+        "--shutdown-delay",
+    )
     graceful_timeout: float = _limit(
         20.0,
         "seconds",

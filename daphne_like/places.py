@@ -39,10 +39,18 @@ def place(option: str, text: str) -> Address:
     return found[1], int(found[2])
 
 
+OWN_KINDS = frozenset(("tcp", "tcp6", "unix", "fd", "systemd", "ssl", "tls"))
+"""Kinds of endpoint strings that need nothing of Twisted's."""
+
+
+def kind_of(endpoint: str) -> str:
+    """What stands in front of an endpoint string, behind ``haproxy:`` or not."""
+    return endpoint.lower().removeprefix("haproxy:").partition(":")[0]
+
+
 def is_secure(endpoint: str) -> bool:
-    """Whether an endpoint string is of a kind that speaks TLS, behind ``haproxy:`` or not."""
-    kind = endpoint.lower().removeprefix("haproxy:").partition(":")[0]
-    return kind in ("ssl", "tls")
+    """Whether an endpoint string is of a kind that speaks TLS."""
+    return kind_of(endpoint) in ("ssl", "tls")
 
 
 def addresses(config: Config) -> tuple[str, int] | None:

@@ -14,7 +14,7 @@ from daphne_like.config import FACTS, Config, facts
 from daphne_like.errors import ConfigError
 from daphne_like.headers import is_free
 from daphne_like.limits import Limits
-from daphne_like.places import is_secure, listens
+from daphne_like.places import addresses, is_secure, listens
 from daphne_like.values import LEVELS, sendable
 
 
@@ -29,6 +29,7 @@ def check(config: Config, flags: Mapping[str, str]) -> None:
     if config.application is not None and config.demo:
         raise ConfigError("An application and --demo: give one of the two.")
     _check_host(config.host or "")
+    _check_listening(config)
     if config.port is not None and not 0 <= config.port <= 65535:
         raise ConfigError(f"--port {config.port} is not between 0 and 65535.")
     if config.verbosity not in LEVELS.values():
@@ -98,6 +99,7 @@ _NEEDS = {
     "forwarded_fields": "proxy_headers",
     "proxy_protocol_allow_ips": "proxy_protocol",
     "https_port": "insecure_bind",
+    "unix_mode": "unix_socket",
 }
 """Options that mean nothing without the switch that they stand with."""
 
@@ -169,6 +171,14 @@ def _check_host(host: str) -> None:
     with_port = re.fullmatch(r"(?:\[.*\]|[^:]*):(\d+)", host)
     if with_port:
         raise ConfigError(f"--bind {host}: the port has its own option, --port {with_port[1]}.")
+
+
+def _check_listening(config: Config) -> None:
+    if not re.fullmatch("0?[0-7]{3}", config.unix_mode):
+        raise ConfigError(f"--unix-mode {config.unix_mode!r}: write it as chmod does, 660.")
+    redirected = any(port is not None for _, port in config.insecure_bind)
+    if config.reuse_port and not (addresses(config) or redirected):
+        raise ConfigError("--reuse-port is for --bind and --port: give one of them.")
 
 
 def _check_path(flag: str, path: str) -> None:

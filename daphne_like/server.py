@@ -34,11 +34,14 @@ from daphne_like.assembly import (
     negotiation_of,
     redirecting_on,
     shared_for,
+    take_sockets,
 )
+from daphne_like.clock import LoopClock
 from daphne_like.config import Config
 from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
+from daphne_like.notify import Notifier
 from daphne_like.proxies import Proxies
 from daphne_like.tally import Tally
 from daphne_like.watchdog import Watchdog
@@ -62,7 +65,7 @@ class ASGIService(Service):
     ``failed`` is called with the error, instead of serving, where the start fails; without
     it the error is logged and the reactor stopped. ``way_out`` is what the log adds where a
     stop has to wait: how an operator can have it at once. ``tell`` hears of every step, as Daphne's
-    ``action_logger`` does.
+    ``action_logger`` does, and ``notifier`` of every stage, for a service manager.
     """
 
     name = "daphne-like"
@@ -76,6 +79,7 @@ class ASGIService(Service):
         failed: Callable[[DaphneLikeError], None] | None = None,
         way_out: str = "",
         tell: Tell | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self._config = config
         self._reactor = reactor
@@ -83,6 +87,7 @@ class ASGIService(Service):
         self._failed = failed or self._log_and_stop
         self._way_out = way_out
         self._tell = tell
+        self._notifier = notifier or Notifier()
         self._stage = Stage.STARTING
         self._ports: list[IListeningPort] = []
         self._crowds = Tally(time.monotonic)
@@ -104,6 +109,9 @@ class ASGIService(Service):
         Raises :class:`DaphneLikeError` where something of it cannot be done.
         """
         config, limits = self._config, self._config.limits
+        self._notifier.start(LoopClock(asyncio.get_running_loop()))
+        self._enter(Stage.STARTING)
+        take_sockets(config)
         call = self._given or application_of(config)
         application = asgi(config, call, asyncio.get_running_loop())
         proxies = Proxies(config)
@@ -124,7 +132,11 @@ class ASGIService(Service):
         if not (config.no_http2 or negotiation.has_http2):
             _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
         await self._listen(HTTPFactory(shared, negotiation), proxies)
-        self._stage = Stage.READY
+        self._enter(Stage.READY)
+
+    def _enter(self, stage: Stage, detail: str = "") -> None:
+        self._stage = stage
+        self._notifier.entered(stage, self._config.limits, detail)
 
     async def _administer(self, application: Application, shared: Shared) -> None:
         address = self._config.admin_bind
@@ -194,17 +206,34 @@ class ASGIService(Service):
 
     async def stop(self) -> None:
         """Close the listeners, let requests finish, end the application's lifespan."""
-        self._stage = Stage.DRAINING
-        await self._stop_listening()
+        self._enter(Stage.DRAINING)
+        try:
+            await self._serve_on()
+        finally:
+            await self._stop_listening()
         if self._shared is not None and self._application is not None:
             await self._drain(self._shared, self._application)
-        self._stage = Stage.STOPPED
+        self._enter(Stage.STOPPED)
         if self._lifespan is not None:
             await self._lifespan.shutdown()
         if self._admin is not None:
             await self._admin.close()
         if self._watchdog is not None:
             self._watchdog.stop()
+
+    async def _serve_on(self) -> None:
+        """Let balancers see that nobody should be sent here, while whoever comes is served."""
+        seconds = self._config.limits.drain_delay
+        if not (seconds and self._ports and self._shared):
+            return
+        self._shared.leaving = True
+        self._wait(f"Stopping: serving on for {seconds:g} s, while readiness fails")
+        await asyncio.sleep(seconds)
+
+    def _wait(self, what: str) -> None:
+        """Tell what a stop waits for."""
+        _logger.info("%s%s", what, self._way_out)
+        self._notifier.waits(what)
 
     async def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
@@ -242,11 +271,11 @@ class ASGIService(Service):
         else:
             return
         seconds = self._config.limits.graceful_timeout
-        _logger.info("Stopping: waiting up to %g s for %s%s", seconds, what, self._way_out)
+        self._wait(f"Stopping: waiting up to {seconds:g} s for {what}")
 
     def _retire(self) -> None:
         _logger.info("Stopping: as many requests as --limit-max-requests says have come")
-        cast(Shared, self._shared).draining = True  # Every response from now on says so.
+        cast(Shared, self._shared).leaving = True  # Every response from now on says so.
         self._reactor.callLater(0, self._reactor.stop)
 
     def force(self) -> None:
@@ -267,8 +296,13 @@ class ASGIService(Service):
 
     def reload(self) -> None:
         """Read the files of certificates again: connections that there are go on."""
+        ready = self._stage is Stage.READY
+        if ready:
+            self._notifier.reloads()
         if self._encryption is not None:
             self._encryption.reload()
+        if ready:
+            self._enter(Stage.READY)
 
     def _log_and_stop(self, error: DaphneLikeError) -> None:
         _logger.critical("%s", error)
@@ -294,7 +328,7 @@ class ASGIService(Service):
             self._start_failed(StartupError(f"The server did not start: {error!r}."))
 
     def _start_failed(self, error: DaphneLikeError) -> None:
-        self._stage = Stage.FAILED
+        self._enter(Stage.FAILED, str(error))
         if self.running:  # Otherwise it is being stopped anyway.
             self._failed(error)
 
@@ -323,6 +357,7 @@ class ASGIService(Service):
             self._encryption.stop()
         if self._watchdog is not None:
             self._watchdog.stop()
+        self._notifier.stop()
         if self._admin is not None:
             self._admin.abort()
         if self._access_log is not None:

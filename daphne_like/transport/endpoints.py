@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
@@ -26,11 +26,13 @@ from zope.interface import implementer
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
+from daphne_like.transport import activation
 from daphne_like.transport.certificates import Source
 from daphne_like.transport.contexts import Pair, Words
 from daphne_like.transport.port import NativePort
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import (
+    DOMAINS,
     Listener,
     bound_unsent,
     inherited_listener,
@@ -105,7 +107,7 @@ def _give_back(failure: Failure, port: NativePort) -> Failure:
     return failure
 
 
-def tcp(
+def tcp(  # noqa: PLR0913 - what may be said of a port
     reactor: Any,
     host: str,
     port: int,
@@ -114,9 +116,11 @@ def tcp(
     preambles: Preambles | None = None,
     option: str = "--bind",
     secured: Secured | None = None,
+    *,
+    shared: bool = False,
 ) -> NativeEndpoint:
-    """TCP over IPv4 or IPv6; errors say `option`."""
-    listen = partial(tcp_listener, host, port, option=option)
+    """TCP over IPv4 or IPv6, with a port that may be `shared`; errors say `option`."""
+    listen = partial(tcp_listener, host, port, option=option, shared=shared)
     return NativeEndpoint(reactor, listen, limits, backlog, preambles, secured)
 
 
@@ -141,9 +145,11 @@ def inherited(
     limits: Limits,
     preambles: Preambles | None = None,
     secured: Secured | None = None,
+    domain: str | None = None,
+    option: str = "--fd",
 ) -> NativeEndpoint:
-    """A listening socket that somebody else has made."""
-    listen = partial(inherited_listener, fileno)
+    """A listening socket that somebody else has made, of `domain` if given; errors say `option`."""
+    listen = partial(inherited_listener, fileno, domain=domain, option=option)
     return NativeEndpoint(reactor, listen, limits, preambles=preambles, secured=secured)
 
 
@@ -165,9 +171,10 @@ def from_string(
     of_everybody: Preambles,
     of_some: Preambles | None,
     secure: Secure,
-) -> IStreamServerEndpoint:
-    """An endpoint from its string, ``tcp:8000:interface=127.0.0.1`` for example.
+) -> list[IStreamServerEndpoint]:
+    """The endpoints of a string, ``tcp:8000:interface=127.0.0.1`` for example.
 
+    There is one, but for ``systemd:``, to which several sockets may have been passed.
     Behind ``haproxy:`` the preambles are `of_everybody`, otherwise `of_some`, or none; ``ssl:``
     and ``tls:`` are made by `secure`. Raises :class:`ConfigError` for a string that names no
     endpoint, or none that can do so.
@@ -179,10 +186,11 @@ def from_string(
     try:
         if make is not None:
             given = inspect.signature(make).bind(reactor, limits, asked, *positional, **named)
-            return make(*given.args, **given.kwargs)
+            made: Any = make(*given.args, **given.kwargs)
+            return made if isinstance(made, list) else [made]
         if asked.preambles and not behind:
             raise ValueError("--proxy-protocol needs haproxy: in front of it")
-        return _twisteds(reactor, text)
+        return [_twisteds(reactor, text)]
     except Exception as error:
         reason = str(error).removesuffix(".")
         raise ConfigError(f"Bad endpoint {text!r}: {reason}.") from None
@@ -239,7 +247,35 @@ def _fd_from(
     reactor: Any, limits: Limits, asked: Asked, fileno: str, domain: str = ""
 ) -> NativeEndpoint:
     """``domain`` is what Daphne's has to be told; we see the socket's family."""
-    return inherited(reactor, _number(fileno), limits, asked.preambles)
+    return inherited(reactor, _number(fileno), limits, asked.preambles, option=_OPTION)
+
+
+def _systemd_from(
+    reactor: Any,
+    limits: Limits,
+    asked: Asked,
+    domain: str | None = None,
+    name: str | None = None,
+    index: str | None = None,
+) -> list[NativeEndpoint]:
+    """All that were passed, those with `name`, or one. Who passes none is told when we listen."""
+    if domain is not None and domain not in DOMAINS:
+        raise ValueError(f"{domain} is no domain: those are {', '.join(DOMAINS)}")
+    if name is not None and index is not None:
+        raise ValueError("give name or index, not both")
+    place = None if index is None else _number(index)
+    if place is not None and place < 0:
+        raise ValueError(f"{index} is no index: the first socket is 0")
+    try:
+        numbers = activation.chosen(name, place)
+    except StartupError as error:
+        return [NativeEndpoint(reactor, partial(_fail, error), limits)]
+    of_unit = asked.preambles, None, domain, "the .socket unit"
+    return [inherited(reactor, number, limits, *of_unit) for number in numbers]
+
+
+def _fail(error: StartupError, backlog: int) -> NoReturn:
+    raise error
 
 
 def _ssl_from(  # noqa: PLR0913, PLR0917 - Twisted's arguments
@@ -304,11 +340,12 @@ def _number(text: str, base: int = 10) -> int:
         raise ValueError(f"{text!r} is not a number to base {base}") from None
 
 
-_NATIVE: dict[str, Callable[..., NativeEndpoint]] = {
+_NATIVE: dict[str, Callable[..., NativeEndpoint | list[NativeEndpoint]]] = {
     "tcp": _tcp_from,
     "tcp6": _tcp6_from,
     "unix": _unix_from,
     "fd": _fd_from,
+    "systemd": _systemd_from,
     "ssl": _ssl_from,
     "tls": _tls_from,
 }

@@ -57,10 +57,13 @@ def bound_unsent(listener: socket.socket, size: int) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, option, size)
 
 
-def tcp_listener(host: str, port: int, backlog: int, option: str = "--bind") -> Listener:
+def tcp_listener(
+    host: str, port: int, backlog: int, option: str = "--bind", *, shared: bool = False
+) -> Listener:
     """Bind `host` (a name, an IPv4 or IPv6 literal, or "" for all of IPv4) and `port`.
 
-    `option` is where an operator has given them.
+    `option` is where an operator has given them. `shared` lets other processes of the same user
+    listen there as well, if they all say so.
     """
     host = host.strip("[]")
     what = f"{host or '*'}:{port}"
@@ -81,12 +84,21 @@ def tcp_listener(host: str, port: int, backlog: int, option: str = "--bind") -> 
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, _reuse_port(), 1)
         listener.bind(address)
         listener.listen(backlog)
     except OSError as error:
         listener.close()
         raise StartupError(_why_not(what, error, option)) from None
     return Listener(listener)
+
+
+def _reuse_port() -> int:
+    option: int | None = getattr(socket, "SO_REUSEPORT", None)
+    if option is None:
+        raise OSError(errno.ENOPROTOOPT, "this system has no SO_REUSEPORT; leave out --reuse-port")
+    return option
 
 
 def _why_not(what: str, error: OSError, option: str) -> str:
@@ -159,30 +171,54 @@ def _remove(path: Path, identity: tuple[int, int]) -> None:
             path.unlink()
 
 
-def inherited_listener(fileno: int, backlog: int) -> Listener:
-    """Take over the stream socket `fileno`, of whatever family it is.
+DOMAINS = {
+    "INET": socket.AF_INET,
+    "INET6": socket.AF_INET6,
+    "UNIX": getattr(socket, "AF_UNIX", None),
+}
+"""Families of sockets that are served, by their names in endpoint strings."""
 
-    A Unix socket's path stays when we stop: whoever made it owns it.
+
+def inherited_listener(
+    fileno: int, backlog: int, domain: str | None = None, option: str = "--fd"
+) -> Listener:
+    """Take over the stream socket `fileno`, of whatever family it is, or of `domain` if given.
+
+    A Unix socket's path stays when we stop: whoever made it owns it. No child inherits the socket.
+    `option` is where an operator has given it.
     """
+    what = f"Cannot listen on file descriptor {fileno}"
     try:
         listener = socket.socket(fileno=fileno)
     except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise StartupError(
-            f"Cannot listen on file descriptor {fileno}: {reason}; "
-            "--fd needs the number of an inherited socket."
+            f"{what}: {reason}; {option} needs the number of an inherited socket."
         ) from None
-    if listener.type != socket.SOCK_STREAM:
+    reason = _unfit(listener, domain)
+    if not reason:
+        try:
+            listener.listen(backlog)
+        except OSError as error:
+            reason = f"it is not a listening socket ({error.strerror})"
+    if reason:
         listener.detach()
-        raise StartupError(
-            f"Cannot listen on file descriptor {fileno}: it is no stream socket; check --fd."
-        )
-    try:
-        listener.listen(backlog)
-    except OSError as error:
-        listener.detach()
-        raise StartupError(
-            f"Cannot listen on file descriptor {fileno}: it is not a listening socket "
-            f"({error.strerror}); check --fd."
-        ) from None
+        raise StartupError(f"{what}: {reason}; check {option}.")
+    listener.set_inheritable(False)
     return Listener(listener)
+
+
+def _unfit(listener: socket.socket, domain: str | None) -> str:
+    """Why `listener` cannot be listened on, if that is to be seen."""
+    if listener.type != socket.SOCK_STREAM:
+        return "it is no stream socket"
+    found = next((name for name, each in DOMAINS.items() if each == listener.family), None)
+    if found is None:
+        return "it is neither a TCP nor a Unix socket"
+    if domain not in {None, found}:
+        return f"its domain is {found}, not {domain}"
+    try:
+        listener.getpeername()
+    except OSError:
+        return ""
+    return "it is a connection already, as with Accept=yes in a .socket unit"

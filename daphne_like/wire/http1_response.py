@@ -178,7 +178,7 @@ class ResponseSide:
         """
         self._head_sent = True
         shared = self._shared
-        if head.close or shared.draining or not (self._settled or self._may_go_on()):
+        if head.close or shared.leaving or not (self._settled or self._may_go_on()):
             self._keep_alive = False
         defaults = shared.defaults.lines(head.own)
         framed = head.length is not None or head.bodiless

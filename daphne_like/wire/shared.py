@@ -18,7 +18,7 @@ from twisted.internet.interfaces import ISSLTransport
 
 from daphne_like.clock import Clock
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Field, Open, Snapshot, peer_name
+from daphne_like.exchange import Address, Field, Open, Snapshot, peer_name, unmapped
 from daphne_like.headers import DEFAULTABLE
 from daphne_like.limits import Limits
 from daphne_like.tally import ONE_BY_ONE, Flood, and_others
@@ -115,7 +115,8 @@ class Shared:
     ``accepted`` counts the connections that protocols were built for, ``clients`` those from each
     address now. ``crowded`` is called with ``True`` when there are as many connections as there
     may be, and with ``False`` when a twentieth of them, one at least, has left. ``refusals``
-    counts the requests that were refused, by status and reason.
+    counts the requests that were refused, by status and reason. Who is served while the server is
+    ``leaving`` had better go elsewhere next time; ``draining``, it serves nobody new.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Shared:
         self.refusals: Counter[tuple[int, str]] = Counter()
         self._floods: list[Flood] = []
         self._refused = self.flood(_tell_refused, ONE_BY_ONE)
-        self.draining = False
+        self.leaving = self.draining = False
         self.crowded: Callable[[bool], None] = _nobody_minds
         self._roomy = min(limits.connections - 1, int(limits.connections * _ROOMY))
         self._full = False
@@ -193,7 +194,7 @@ class Shared:
 
     def drain(self, emptied: Callable[[], None]) -> None:
         """Let every connection finish; `emptied` is called when the last is gone."""
-        self.draining = True
+        self.leaving = self.draining = True
         self._emptied = emptied
         self._tell_rest()
         if not self.connections:
@@ -241,8 +242,7 @@ def address_of(address: Any) -> Address | None:
     An IPv4 client of a dual-stack socket is shown as what it is.
     """
     if isinstance(address, _WITH_PORT):
-        host = address.host
-        return (host.removeprefix("::ffff:") if "." in host else host), address.port
+        return unmapped(address.host), address.port
     name = address.name if isinstance(address, UNIXAddress) else None
     return (name.decode("utf-8", "replace"), None) if name else None
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
+from daphne_like import cli
 from daphne_like.limits import Limits
-from daphne_like.options import configure
 from tests.examples.serving import DEPLOY, EXAMPLES, PATIENCE, Server, serving
 
 FRAMEWORKS = EXAMPLES / "frameworks"
@@ -42,7 +42,12 @@ ENTRYPOINT: list[str] = json.loads(IMAGE["ENTRYPOINT"])
 
 def on_loopback(arguments: list[str]) -> list[str]:
     """The same arguments, on ports that the kernel picks and that nobody else reaches."""
-    changes = {r"\b8000\b": "0", r":9000\b": ":0", r"\b0\.0\.0\.0\b": "127.0.0.1"}
+    changes = {
+        r"\b8000\b": "0",
+        r":9000\b": ":0",
+        r"\b0\.0\.0\.0\b": "127.0.0.1",
+        r"^--drain-delay=10$": "--drain-delay=3",
+    }
     for pattern, replacement in changes.items():
         arguments = [re.sub(pattern, replacement, argument) for argument in arguments]
     return arguments
@@ -112,8 +117,6 @@ def test_the_service_finds_the_pods_and_their_port() -> None:
 
 
 def test_a_pod_is_probed_used_and_stopped_as_kubernetes_does(tmp_path: Path) -> None:
-    [sleep, seconds] = CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
-    assert float(seconds) > 0
     with container(CONTAINER["args"], tmp_path) as (server, ports):
         for probe in PROBES:
             asked = CONTAINER[probe]["httpGet"]
@@ -124,25 +127,32 @@ def test_a_pod_is_probed_used_and_stopped_as_kubernetes_does(tmp_path: Path) -> 
         with httpx.stream("GET", f"{server.address}/countdown", timeout=PATIENCE) as response:
             lines = response.iter_text()
             first = next(lines)
-            with subprocess.Popen([sleep, "0.2"]):
-                late = httpx.get(f"{server.address}/hello/late", timeout=PATIENCE)
             server.process.terminate()
+            server.wait_for("Stopping: serving on for 3 s")
+            ready = httpx.get(f"http://127.0.0.1:{ports[9000]}/readyz", timeout=PATIENCE)
+            late = httpx.get(f"{server.address}/hello/late", timeout=PATIENCE)
             whole = first + "".join(lines)
         assert server.process.wait(PATIENCE) == 0
+    assert ready.status_code == 503
     assert late.text == "Hello, late!\n"
     assert whole == "3\n2\n1\n"
 
 
 def limits_of(arguments: list[str]) -> Limits:
-    assert not [word for word in arguments if "timeout" in word]
-    return configure({"demo": True}).limits
+    return cli.configured(arguments).limits
+
+
+def _checks(name: str) -> float:
+    """Seconds until a probe is believed to have failed, but for its last time."""
+    probe = CONTAINER[name]
+    return float(probe["periodSeconds"] * (probe["failureThreshold"] - 1))
 
 
 def test_kubernetes_waits_longer_than_a_stop_may_take() -> None:
     limits = limits_of(CONTAINER["args"])
     application = 2 * limits.application_close_timeout + limits.shutdown_timeout
-    [_, before] = CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
-    longest = float(before) + limits.graceful_timeout + application
+    assert limits.drain_delay > _checks("readinessProbe")
+    longest = limits.drain_delay + limits.graceful_timeout + application
     assert POD["terminationGracePeriodSeconds"] > longest
 
 

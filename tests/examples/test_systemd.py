@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.examples.serving import DEPLOY, EXAMPLES, PATIENCE, serving
-
-UNITS = DEPLOY / "systemd"
-PROGRAM = "/srv/mysite/.venv/bin/daphne-like"
-FRAMEWORKS = EXAMPLES / "frameworks"
-
-
-def setting(unit: Path, name: str) -> str:
-    """The value of a unit's only setting of that name."""
-    (value,) = re.findall(rf"^{name}=(.*)$", unit.read_text(), re.MULTILINE)
-    return value
+from tests.examples.serving import PATIENCE
+from tests.examples.units import PROGRAM, UNITS, SocketUnit, running, unit
 
 
 @pytest.mark.parametrize("kind", ["alone", "socket"])
 def test_systemd_accepts_the_units(kind: str, tmp_path: Path, tool: Callable[[str], str]) -> None:
     here = {PROGRAM: sys.executable, "/srv/mysite": str(tmp_path)}
     units = []
-    for unit in sorted((UNITS / kind).iterdir()):
-        text = unit.read_text()
+    for each in sorted((UNITS / kind).iterdir()):
+        text = each.read_text()
         for there, replacement in here.items():
             text = text.replace(there, replacement)
-        units.append(tmp_path / unit.name)
+        units.append(tmp_path / each.name)
         units[-1].write_text(text)
     verify = [tool("systemd-analyze"), "verify", "--man=no", *map(str, units)]
     checked = subprocess.run(verify, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -43,42 +32,57 @@ def test_systemd_accepts_the_units(kind: str, tmp_path: Path, tool: Callable[[st
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_service_serves_and_stops_with_success(tmp_path: Path) -> None:
-    program, *words = shlex.split(setting(UNITS / "alone/mysite.service", "ExecStart"))
-    assert program == PROGRAM
-    with serving(*words, "-p", "0", directory=FRAMEWORKS, place=tmp_path) as server:
-        answer = httpx.get(f"{server.address}/hello/unit", timeout=PATIENCE)
-        status = server.stop()
+def test_the_service_is_ready_reloads_and_stops_with_success(tmp_path: Path) -> None:
+    with running(unit(UNITS / "alone/mysite.service"), tmp_path, None, "-p", "0") as service:
+        assert service.started[0] == {"WATCHDOG": "1"}
+        answer = httpx.get(f"{service.server.address}/hello/unit", timeout=PATIENCE)
+        service.reload()
+        [reloading, _] = service.ear.until("READY=1")
+        assert service.stop() == 0
+        [stopping, *_] = service.ear.waiting()
     assert answer.text == "Hello, unit!\n"
-    assert status == 0
+    assert reloading["RELOADING"] == stopping["STOPPING"] == "1"
 
 
-def test_the_service_takes_the_socket_that_systemd_passes_and_leaves_its_path(
-    tmp_path: Path,
+def get(path: Path, target: str) -> str:
+    transport = httpx.HTTPTransport(uds=str(path))
+    with httpx.Client(transport=transport, timeout=PATIENCE) as client:
+        return client.get(f"http://localhost{target}").raise_for_status().text
+
+
+SOCKETS = {
+    "as it stands": {},
+    "named": {"SocketMode=": "FileDescriptorName=http\nSocketMode="},
+    "TCP too": {"SocketMode=": "ListenStream=127.0.0.1:8000\nSocketMode="},
+}
+
+
+@pytest.mark.parametrize("changes", SOCKETS.values(), ids=SOCKETS)
+def test_the_service_takes_the_sockets_that_systemd_passes_and_leaves_their_paths(
+    changes: dict[str, str], tmp_path: Path
 ) -> None:
-    program, *words = shlex.split(setting(UNITS / "socket/mysite.service", "ExecStart"))
-    assert program == PROGRAM
-    path = tmp_path / Path(setting(UNITS / "socket/mysite.socket", "ListenStream")).name
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        number = listener.fileno()
-        command = ("bash", "-c", f'exec "$@" 3<&{number}', "as-number-3", sys.executable, "-m")
-        with serving(
-            "daphne_like",
-            *words,
-            command=command,
-            descriptors=(number,),
-            directory=FRAMEWORKS,
-            place=tmp_path,
-        ) as server:
-            transport = httpx.HTTPTransport(uds=str(path))
-            with httpx.Client(transport=transport, timeout=PATIENCE) as client:
-                answer = client.get("http://localhost/hello/socket")
-            status = server.stop()
-    assert answer.text == "Hello, socket!\n"
-    assert status == 0
-    assert path.is_socket()
+    service = unit(UNITS / "socket/mysite.service")
+    with SocketUnit(unit(UNITS / "socket/mysite.socket", changes), tmp_path) as sockets:
+        [path] = sockets.paths
+        for restarted in ("first", "second"):
+            with running(service, tmp_path / restarted, sockets) as at:
+                assert get(path, "/hello/socket") == "Hello, socket!\n"
+                assert at.server.log.count("Listening on") == len(sockets.sockets)
+                assert at.stop() == 0
+            assert path.is_socket()
+
+
+def test_who_comes_while_the_service_restarts_waits_for_it(tmp_path: Path) -> None:
+    service = unit(UNITS / "socket/mysite.service")
+    with SocketUnit(unit(UNITS / "socket/mysite.socket"), tmp_path) as sockets:
+        [path] = sockets.paths
+        with running(service, tmp_path / "first", sockets) as at:
+            assert at.stop() == 0
+        with ThreadPoolExecutor() as clients:
+            waiting = [clients.submit(get, path, f"/hello/{index}") for index in range(5)]
+            with running(service, tmp_path / "second", sockets):
+                answers = [each.result(PATIENCE) for each in waiting]
+    assert answers == [f"Hello, {index}!\n" for index in range(5)]
 
 
 @pytest.mark.parametrize("kind", ["alone", "socket"])
@@ -88,4 +92,4 @@ def test_systemd_waits_longer_than_a_stop_may_take(kind: str) -> None:
     limits = Limits()
     application = 2 * limits.application_close_timeout + limits.shutdown_timeout
     longest = limits.graceful_timeout + application
-    assert float(setting(UNITS / kind / "mysite.service", "TimeoutStopSec")) > longest
+    assert float(unit(UNITS / kind / "mysite.service").one("TimeoutStopSec")) > longest

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,32 @@ def test_what_is_in_flight_finishes_and_nothing_new_begins(loop: str, number: in
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
             assert b"connection: close\r\n" in answer
             assert busy.recv(100) == b""
+        assert server.wait() == 0
+
+
+@LOOPS
+def test_who_still_comes_is_served_while_readiness_fails(loop: str, tmp_path: Path) -> None:
+    admin = tmp_path / "admin"
+    options = ["--drain-delay", "300", "--health-path", "/health", "--admin-bind", f"unix:{admin}"]
+    with Serving("served:process", "--loop", loop, *options) as server:
+        assert server.get("/health").status == 200
+        server.tell(signal.SIGTERM)
+        [line] = server.stderr.wait_for("Stopping: serving on for 300 s, while readiness fails;")
+        assert line.endswith("a second signal ends it at once")
+        assert server.get("/health").status == 503
+        server.addresses.append(str(admin))
+        ready = server.get("/readyz", index=1)
+        assert (ready.status, ready.body) == (503, b"draining\n")
+        served = server.get()
+        assert (served.status, served.headers["connection"]) == (200, "close")
+        assert server.stop(signal.SIGINT) == 0
+
+
+@LOOPS
+def test_when_that_time_is_over_it_stops_by_itself(loop: str) -> None:
+    with Serving("served:hello", "--loop", loop, "--drain-delay", "0.5") as server:
+        server.tell(signal.SIGTERM)
+        server.stderr.wait_for("Stopping: serving on for 0.5 s")
         assert server.wait() == 0
 
 

@@ -16,6 +16,7 @@ from daphne_like import assembly
 from daphne_like.assembly import LoopClock
 from daphne_like.errors import DaphneLikeError
 from daphne_like.limits import Limits
+from daphne_like.notify import Notifier
 from daphne_like.options import configure
 from daphne_like.places import is_secure
 from daphne_like.server import ASGIService
@@ -63,6 +64,7 @@ class House:
         quiet = {"demo": True, "verbosity": 0, "lifespan": "off", "watchdog": 0.0}
         self.config = configure({**quiet, **options})
         self.told: list[tuple[str, str, dict[str, Any]]] = []
+        self.words: list[bytes] = []
         self.service = ASGIService(
             self.config,
             self,
@@ -70,6 +72,7 @@ class House:
             failed=self.failures.append,
             way_out="!",
             tell=lambda *action: self.told.append(action),
+            notifier=Notifier(self.words.append),
         )
 
     def callLater(self, delay: float, call: Any) -> None:
@@ -84,11 +87,12 @@ class House:
         preambles: Any = None,
         secured: Any = None,
         option: str | None = None,
+        shared: bool = False,
         **named: Any,
     ) -> House:
         [limits] = [index for index, each in enumerate(given) if isinstance(each, Limits)]
         assert reactor is self
-        self.asked.append((kind, *given[:limits], *named.items()))
+        self.asked.append((kind, *given[:limits], *named.items(), *(["shared"] if shared else [])))
         self.preambles.append(
             (*given[limits + 1 : limits + 3], *([preambles] if preambles else []))
         )
@@ -99,7 +103,9 @@ class House:
     tcp = partialmethod(_endpoint, "tcp")
     unix = partialmethod(_endpoint, "unix")
     inherited = partialmethod(_endpoint, "inherited")
-    from_string = partialmethod(_endpoint, "string")
+
+    def from_string(self, *given: Any) -> list[House]:
+        return [self._endpoint("string", *given)]
 
     def listen(self, factory: Any) -> Deferred[Any]:
         self.factories.append(factory)

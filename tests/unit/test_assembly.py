@@ -23,10 +23,12 @@ from daphne_like.assembly import (
     opened_by,
     redirecting_on,
     rehearse,
+    take_sockets,
 )
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError
 from daphne_like.testing import FakeStream, MemoryWire, RecordingOpen
+from daphne_like.transport import activation
 from tests.unit.asgi.fakes import body, request, run, sending, start
 from tests.unit.fakes import GET, House, serving
 
@@ -257,7 +259,7 @@ def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(hous
     at = house(endpoints=("a:1", "b:2"), port=0, unix_socket="/x", file_descriptor=3)
     named = [text for text, _ in listening_on(at.config, at, "all", "some", ENCRYPTION)]
     assert named == ["a:1", "b:2", "127.0.0.1:0", "/x", "descriptor 3"]
-    own = [("tcp", "127.0.0.1", 0), ("unix", "/x"), ("inherited", 3)]
+    own = [("tcp", "127.0.0.1", 0), ("unix", "/x", ("mode", 0o666)), ("inherited", 3)]
     assert at.asked == [("string", "a:1"), ("string", "b:2"), *own]
     assert at.preambles == [("all", "some")] * 2 + [("some",)] * 3
     assert at.secured == [None] * 2 + ["secured"] * 3
@@ -266,6 +268,43 @@ def test_everything_asked_for_is_listened_on_and_named_as_an_operator_would(hous
     assert describe(UNIXAddress(b"/a/\xff")) == "unix:/a/\ufffd"
     assert describe(IPv6Address("TCP", "::1", 80), secure=True) == "https://[::1]:80"
     assert describe(UNIXAddress(b"/a"), secure=True) == "unix:/a (https)"
+    assert describe(UNIXAddress(b"\0a")) == "unix:@a"
+
+
+def test_a_port_may_be_shared_and_a_path_be_of_a_few(house):
+    at = house(
+        port=0,
+        reuse_port=True,
+        unix_socket="/x",
+        unix_mode="0660",
+        insecure_bind=(("[::1]", 80), ("/y", None)),
+        https_port=443,
+    )
+    listening_on(at.config, at, "all", None, ENCRYPTION)
+    redirecting_on(at.config, at, None)
+    assert at.asked == [
+        ("tcp", "127.0.0.1", 0, "shared"),
+        ("unix", "/x", ("mode", 0o660)),
+        ("tcp", "[::1]", 80, "shared"),
+        ("unix", "/y"),
+    ]
+
+
+def test_one_string_may_be_several_endpoints(house, monkeypatch):
+    at = house(endpoints=("systemd:", "tcp:0"))
+    monkeypatch.setattr(at, "from_string", lambda reactor, text, *_: [text] * len(text))
+    named = listening_on(at.config, at, "all", None, ENCRYPTION)
+    assert named == [("systemd:", "systemd:")] * 8 + [("tcp:0", "tcp:0")] * 5
+
+
+@pytest.mark.parametrize(
+    ("strings", "taken"), [(("tcp:0",), 0), (("tcp:0", "haproxy:SystemD:index=1"), 1)]
+)
+def test_sockets_are_taken_where_a_string_asks_for_them(house, monkeypatch, strings, taken):
+    calls: list[int] = []
+    monkeypatch.setattr(activation, "passed", lambda: calls.append(1))
+    take_sockets(house(endpoints=strings).config)
+    assert len(calls) == taken
 
 
 def test_what_redirects_is_listened_on_apart(house):

@@ -16,6 +16,8 @@ import pytest
 from daphne_like import assembly, cli, logs, process, server
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
+from daphne_like.notify import Notifier
+from daphne_like.places import OWN_KINDS
 from daphne_like.transport import endpoints
 
 
@@ -196,8 +198,11 @@ class House:
 
     way_out = ""
 
-    def service(self, config: Config, reactor: House, *, failed: Any, way_out: str = "") -> House:
+    def service(
+        self, config: Config, reactor: House, *, failed: Any, notifier: Any, way_out: str = ""
+    ) -> House:
         assert reactor is self
+        self.notifier = notifier
         self.config, self._failed, self.way_out = config, failed, way_out
         self.events.append("service")
         return self
@@ -305,7 +310,8 @@ def test_what_is_refused_before_anything_runs_is_said_and_simply_returned(house,
         ("-e tcp:1 -e ssl:443 -e tls:/d", False),
         ("-e haproxy:tcp:1 -e HAProxy:UNIX:/x", False),
         ("-e haproxy:ssl:1", False),
-        ("-e systemd:domain=INET", True),
+        ("-e systemd:name=ssl", False),
+        ("-e bogus:domain=INET", True),
         ("--twisted-tls", True),
     ],
 )
@@ -398,4 +404,13 @@ def test_other_names_are_not_there() -> None:
 
 
 def test_endpoints_that_need_nothing_of_twisteds_are_those_that_are_ours() -> None:
-    assert set(endpoints._NATIVE) == cli._OWN_ENDPOINTS
+    assert set(endpoints._NATIVE) == OWN_KINDS
+
+
+@pytest.mark.parametrize("start", [cli.main, lambda words: cli.makeService(parsed(*words))])
+def test_a_service_manager_is_told_how_far_the_server_is(house, start) -> None:
+    os.environ["NOTIFY_SOCKET"] = "@nobody-listens-here"
+    start(["--demo"])
+    assert isinstance(house.notifier, Notifier)
+    start(["--demo"])
+    assert house.notifier is None, "no child is told of it"

@@ -14,10 +14,10 @@ from tests.unit.asgi.fakes import request
 class Asked:
     """What came of one request to a server whose health path is ``/health``."""
 
-    def __init__(self, method: str, target: bytes, *, draining: bool = False) -> None:
+    def __init__(self, method: str, target: bytes, *, leaving: bool = False) -> None:
         self.stream = FakeStream()
         inside = RecordingOpen()
-        open = checked(inside, "/health", SimpleNamespace(draining=draining))
+        open = checked(inside, "/health", SimpleNamespace(leaving=leaving))
         open(request(method, target), self.stream)
         self.reached = len(inside.exchanges) == 1
 
@@ -30,16 +30,16 @@ def test_a_server_that_serves_says_ok(target):
     assert not asked.reached
 
 
-def test_one_that_drains_says_so_by_503():
-    asked = Asked("GET", b"/health", draining=True)
+def test_one_that_stops_says_so_by_503():
+    asked = Asked("GET", b"/health", leaving=True)
     assert (asked.stream.head.status, asked.stream.body) == (503, b"draining\n")
     assert (b"cache-control", b"no-store") in asked.stream.head.fields
     assert not asked.reached
 
 
-@pytest.mark.parametrize(("draining", "status"), [(False, 200), (True, 503)])
-def test_head_gets_the_status_alone(draining, status):
-    asked = Asked("HEAD", b"/health", draining=draining)
+@pytest.mark.parametrize(("leaving", "status"), [(False, 200), (True, 503)])
+def test_head_gets_the_status_alone(leaving, status):
+    asked = Asked("HEAD", b"/health", leaving=leaving)
     assert (asked.stream.head.status, asked.stream.body) == (status, b"")
 
 

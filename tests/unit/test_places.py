@@ -6,7 +6,15 @@ import pytest
 
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError
-from daphne_like.places import addresses, admin_place, insecure_place, is_secure, listens
+from daphne_like.places import (
+    OWN_KINDS,
+    addresses,
+    admin_place,
+    insecure_place,
+    is_secure,
+    kind_of,
+    listens,
+)
 
 
 @pytest.mark.parametrize("read", [admin_place, insecure_place])
@@ -88,3 +96,10 @@ def test_an_address_is_listened_on_by_daphnes_rule(values, address) -> None:
 )
 def test_options_say_where_to_listen_or_endpoint_strings_alone(values, options_do) -> None:
     assert listens(Config(**values)) is options_do
+
+
+@pytest.mark.parametrize("text", ["systemd", "systemd:", "SystemD:name=a", "HAProxy:systemd:ssl"])
+def test_a_string_is_of_the_kind_in_front_whatever_is_before_that(text) -> None:
+    assert kind_of(text) == "systemd"
+    assert kind_of(text) in OWN_KINDS
+    assert kind_of("autobahn:systemd:") not in OWN_KINDS

@@ -12,10 +12,11 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from daphne_like.errors import StartupError
+from daphne_like.notify import Notifier
 from daphne_like.server import ASGIService
 from tests.support.certificates import localhost
 from tests.unit.asgi.fakes import body, run, sending, start, turn
-from tests.unit.fakes import House, serving
+from tests.unit.fakes import GET, House, serving
 
 
 @pytest.fixture
@@ -261,6 +262,92 @@ def test_a_start_that_is_not_over_ends_in_silence(house, caplog, after, lifespan
     at, listening = house(forever, lifespan=lifespan), Deferred()
     at.listening = lambda port: listening
     run(main())
+
+
+def test_who_still_comes_is_served_for_a_while_and_readiness_fails_already(house, caplog):
+    async def main(at: House) -> None:
+        loop = asyncio.get_running_loop()
+        idle, began = at.connect(), loop.time()
+        stopping = at.service.stopService()
+        for _ in range(2):
+            await asyncio.sleep(4)
+            assert "HTTP/1.1 503 " in await at.get(GET.replace(b"/p", b"/up"))
+            reply = await at.get()
+            assert reply.startswith("HTTP/1.1 200 OK\r\n")
+            assert "\r\nconnection: close\r\n" in reply
+            assert (at.ports[0].open, idle.closed) == (True, False)
+        await stopping.asFuture(loop)
+        assert loop.time() - began == 10
+        assert (at.ports[0].open, idle.closed) == (False, True)
+        assert caplog.messages[-1] == "Stopping: serving on for 10 s, while readiness fails!"
+        assert b"STATUS=Stopping: serving on for 10 s, while readiness fails" in at.words
+
+    caplog.set_level(logging.INFO)
+    serving(house(hello, drain_delay=10.0, health_path="/up"), main)
+
+
+def test_a_second_signal_ends_that_too_and_every_port_closes(house):
+    async def main(at: House) -> None:
+        loop = asyncio.get_running_loop()
+        stopping, began = at.service.stopService(), loop.time()
+        await turn()
+        assert at.ports[0].open
+        at.service.force()
+        await stopping.asFuture(loop)
+        assert (at.ports[0].open, loop.time()) == (False, began)
+
+    serving(house(hello, drain_delay=10.0), main)
+
+
+def test_a_start_that_failed_is_not_waited_for(house):
+    async def main(at: House) -> None:
+        assert at.failures
+        assert await at.stopped() < 1
+
+    at = house(hello, drain_delay=10.0)
+    at.listening = lambda port: fail(StartupError("in use."))
+    serving(at, main)
+
+
+# --- The service manager ----------------------------------------------------------------------
+
+
+def first_words(at: House) -> list[str]:
+    return [words.decode().partition("\n")[0].partition("_USEC")[0] for words in at.words]
+
+
+def test_a_service_manager_hears_of_every_stage(house):
+    async def main(at: House) -> None:
+        assert first_words(at) == ["EXTEND_TIMEOUT", "READY=1"]
+        at.service.reload()
+        await at.stopped()
+        at.service.reload()
+
+    at = house(hello)
+    at.service.reload()
+    assert at.words == []
+    serving(at, main)
+    stages = ["EXTEND_TIMEOUT", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1", "EXTEND_TIMEOUT"]
+    assert first_words(at)[:6] == stages
+
+
+def test_a_service_manager_hears_why_a_start_fails(house):
+    at = house(hello)
+    at.listening = lambda port: fail(StartupError("in use."))
+    serving(at)
+    assert at.words[1] == b"STATUS=Failed: in use."
+    assert not [words for words in at.words if words.startswith(b"READY")]
+
+
+def test_a_service_manager_hears_the_loop_until_all_is_over(house, monkeypatch):
+    async def main(at: House) -> None:
+        await asyncio.sleep(20)
+        assert at.words.count(b"WATCHDOG=1") == 3
+
+    at = house(hello)
+    monkeypatch.setattr(at.service, "_notifier", Notifier(at.words.append, 10.0))
+    serving(at, main)
+    assert at.words[-1] != b"WATCHDOG=1"
 
 
 # --- The access log ---------------------------------------------------------------------------

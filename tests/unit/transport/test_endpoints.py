@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
-from daphne_like.transport import endpoints
+from daphne_like.transport import activation, endpoints
 from daphne_like.transport.certificates import Source
 from daphne_like.transport.contexts import Pair, Words
 from daphne_like.transport.endpoints import NativeEndpoint, behind_proxy, from_string, parse
@@ -66,8 +66,12 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     calls: list[tuple[Any, ...]] = []
     for name in ("tcp_listener", "unix_listener", "inherited_listener"):
 
-        def listen(*arguments: Any, name: str = name, option: str = "") -> Listener:
-            calls.append((name, *arguments))
+        def listen(
+            *arguments: Any, name: str = name, option: str = "", shared: bool = False, **named: Any
+        ) -> Listener:
+            said = [option] if "unit" in option else []
+            told = ["shared"] if shared else [each for each in named.values() if each]
+            calls.append((name, *arguments, *told, *said))
             return Listener("a socket", "closed")  # type: ignore[arg-type]
 
         monkeypatch.setattr(endpoints, name, listen)
@@ -167,6 +171,10 @@ def test_listening_can_be_cancelled(bound: list[Any], ports: list[Port], turns: 
 # --- Strings ----------------------------------------------------------------------------------
 
 
+def strings(text: str, asked: Preambles | None = None) -> list[Any]:
+    return from_string(Clock(), text, LIMITS, OF_EVERYBODY, asked, SECURE)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -198,7 +206,7 @@ def test_strings_of_our_own_kinds_take_the_native_transport(
         ("haproxy:", None, OF_EVERYBODY.carry),
         ("HAProxy:", OF_SOME, OF_EVERYBODY.carry),
     ):
-        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked, SECURE)
+        [endpoint] = strings(before + text, asked)
         assert isinstance(endpoint, NativeEndpoint)
         endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
         assert bound.pop() == expected
@@ -242,7 +250,7 @@ def test_strings_that_say_tls_have_twisteds_arguments(
     dh_parameters: str | None,
 ) -> None:
     for before, asked in (("", None), ("haproxy:", None), ("", OF_SOME)):
-        endpoint: Any = from_string(Clock(), before + text, LIMITS, OF_EVERYBODY, asked, SECURE)
+        [endpoint] = strings(before + text, asked)
         endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
         assert bound.pop() == ("tcp_listener", *bound_to)
         assert SECURE.asked.pop() == (source, dh_parameters)
@@ -281,18 +289,70 @@ def test_connections_to_every_kind_begin_with_the_preambles_that_are_asked_for(
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("systemd:0", None), ("haproxy:systemd:0", None), ("haproxy:systemd:0", OF_SOME)],
+    [("bogus:0", None), ("haproxy:bogus:0", None), ("haproxy:bogus:0", OF_SOME)],
 )
 def test_any_other_string_is_twisteds(
     monkeypatch: pytest.MonkeyPatch, text: str, asked: Preambles | None
 ) -> None:
     monkeypatch.setattr(twisteds, "serverFromString", lambda *given: given)
-    assert from_string("reactor", text, LIMITS, OF_EVERYBODY, asked, SECURE) == ("reactor", text)
+    assert from_string("reactor", text, LIMITS, OF_EVERYBODY, asked, SECURE) == [("reactor", text)]
 
 
 def test_what_twisted_listens_on_takes_no_preambles_of_ours() -> None:
-    with pytest.raises(ConfigError, match="'systemd:0': --proxy-protocol needs haproxy: in front"):
-        from_string(Clock(), "systemd:0", LIMITS, OF_EVERYBODY, OF_SOME, SECURE)
+    with pytest.raises(ConfigError, match="'bogus:0': --proxy-protocol needs haproxy: in front"):
+        from_string(Clock(), "bogus:0", LIMITS, OF_EVERYBODY, OF_SOME, SECURE)
+
+
+UNIT = "the .socket unit"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for", "expected"),
+    [
+        ("systemd:", (None, None), [(3, 7, UNIT), (5, 7, UNIT)]),
+        ("systemd", (None, None), [(3, 7, UNIT), (5, 7, UNIT)]),
+        ("systemd:name=http", ("http", None), [(3, 7, UNIT), (5, 7, UNIT)]),
+        ("systemd:index=1", (None, 1), [(3, 7, UNIT), (5, 7, UNIT)]),
+        ("SystemD:INET6:http", ("http", None), [(3, 7, "INET6", UNIT), (5, 7, "INET6", UNIT)]),
+        ("systemd:domain=UNIX:index=0", (None, 0), [(3, 7, "UNIX", UNIT), (5, 7, "UNIX", UNIT)]),
+    ],
+)
+def test_all_that_was_passed_and_chosen_is_listened_on(
+    monkeypatch: pytest.MonkeyPatch,
+    bound: list[Any],
+    ports: list[Port],
+    text: str,
+    asked_for: Any,
+    expected: list[Any],
+) -> None:
+    def chosen(*given: Any) -> list[int]:
+        assert given == asked_for
+        return [3, 5]
+
+    monkeypatch.setattr(activation, "chosen", chosen)
+    for before, carry in (("", NativeTransport), ("haproxy:", OF_EVERYBODY.carry)):
+        for endpoint in strings(before + text):
+            endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
+            assert ports.pop().arguments[-1] == carry
+        assert bound == [("inherited_listener", *each) for each in expected]
+        bound.clear()
+
+
+def test_that_nothing_was_passed_is_told_when_it_is_listened_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chosen(*_: Any) -> list[int]:
+        raise StartupError("No sockets were passed.")
+
+    monkeypatch.setattr(activation, "chosen", chosen)
+    failures: list[Any] = []
+    of_string("systemd:").listen(Factory()).addErrback(failures.append)
+    assert failures[0].getErrorMessage() == "No sockets were passed."
+
+
+def test_a_port_may_be_shared(bound: list[Any], ports: list[Port]) -> None:
+    endpoints.tcp(Clock(), "", 80, LIMITS, shared=True).listen(Factory())
+    assert bound == [("tcp_listener", "", 80, 7, "shared")]
 
 
 @pytest.mark.parametrize(
@@ -334,6 +394,11 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
         ("unix:", "missing a required argument: 'address'"),
         ("unix:/x:mode=999", "'999' is not a number to base 8"),
         ("fd:x", "'x' is not a number"),
+        ("systemd:domain=IPX", "IPX is no domain: those are INET, INET6, UNIX"),
+        ("systemd:name=a:index=0", "give name or index, not both"),
+        ("systemd:index=first", "'first' is not a number to base 10"),
+        ("systemd:index=-1", "-1 is no index: the first socket is 0"),
+        ("haproxy:systemd:names=a", "unexpected keyword argument 'names'"),
         ("haproxy:tcp:abc", "'abc' is not a number to base 10"),
         ("ssl:443:sslmethod=TLSv1_METHOD", "sslmethod TLSv1_METHOD: TLS 1.2 is the oldest"),
         ("ssl", "missing a required argument: 'port'"),
@@ -349,7 +414,8 @@ def test_a_string_that_names_no_endpoint_is_refused_with_its_fault(text: str, re
 
 
 def of_string(text: str) -> Any:
-    return from_string(Clock(), text, LIMITS, OF_EVERYBODY, None, SECURE)
+    [endpoint] = strings(text)
+    return endpoint
 
 
 @pytest.mark.parametrize(
@@ -368,6 +434,18 @@ def test_what_cannot_be_bound_names_the_option_that_asked_for_it(
     failures: list[Any] = []
     endpoint.listen(Factory()).addErrback(failures.append)
     assert failures[0].getErrorMessage().endswith(f"; check {option}.")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "option"),
+    [(of_string("fd:-1"), "--endpoint"), (endpoints.inherited(Clock(), -1, LIMITS), "--fd")],
+)
+def test_what_was_not_inherited_names_the_option_that_asked_for_it(
+    endpoint: endpoints.NativeEndpoint, option: str
+) -> None:
+    failures: list[Any] = []
+    endpoint.listen(Factory()).addErrback(failures.append)
+    assert f"; {option} needs the number of" in failures[0].getErrorMessage()
 
 
 @pytest.mark.parametrize(

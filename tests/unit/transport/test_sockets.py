@@ -264,12 +264,66 @@ def test_a_datagram_socket_is_refused_and_stays_open() -> None:
         given.bind(("127.0.0.1", 0))
 
 
-def test_a_connected_socket_is_refused_and_stays_open() -> None:
-    one, other = socket.socketpair()
-    with refuses(f"descriptor {one.fileno()}", "not a listening socket", "--fd"):
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_connection_is_refused_and_stays_open(family: socket.AddressFamily) -> None:
+    one, other = connected(family)
+    with refuses(f"descriptor {one.fileno()}", "a connection already, as with Accept=yes", "--fd"):
         inherited_listener(one.fileno(), 5)
     one.send(b"x")
     assert other.recv(1) == b"x"
+
+
+def connected(family: socket.AddressFamily) -> tuple[socket.socket, socket.socket]:
+    if family == socket.AF_UNIX:
+        return socket.socketpair()
+    at = tcp_listener("127.0.0.1", 0, 5).socket
+    other = socket.create_connection(at.getsockname())
+    return at.accept()[0], other
+
+
+def test_what_cannot_listen_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listen(self: Any, backlog: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    given = socket.socket()
+    monkeypatch.setattr(socket.socket, "listen", listen)
+    with refuses("it is not a listening socket .Invalid argument.; check the .socket unit"):
+        inherited_listener(given.fileno(), 5, option="the .socket unit")
+
+
+@pytest.mark.parametrize(("domain", "found"), [("UNIX", "INET"), ("INET6", "INET")])
+def test_the_domain_has_to_be_what_was_said(domain: str, found: str) -> None:
+    given = socket.socket()
+    given.bind(("127.0.0.1", 0))
+    with refuses(f"its domain is {found}, not {domain}; check --endpoint"):
+        inherited_listener(given.fileno(), 5, domain, "--endpoint")
+    assert inherited_listener(given.fileno(), 5, found).socket.fileno() == given.detach()
+
+
+def test_a_family_that_is_not_served_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "DOMAINS", {"UNIX": socket.AF_UNIX})
+    given = socket.socket()
+    with refuses("it is neither a TCP nor a Unix socket; check --fd"):
+        inherited_listener(given.fileno(), 5)
+
+
+def test_no_child_inherits_what_was_inherited() -> None:
+    given = socket.socket()
+    given.set_inheritable(True)
+    assert not inherited_listener(given.detach(), 5).socket.get_inheritable()
+
+
+def test_a_port_that_is_shared_is_for_those_who_share_it() -> None:
+    port = tcp_listener("127.0.0.1", 0, 5, shared=True).socket.getsockname()[1]
+    assert tcp_listener("127.0.0.1", port, 5, shared=True).socket.getsockname()[1] == port
+    with refuses("in use"):
+        tcp_listener("127.0.0.1", port, 5)
+
+
+def test_where_ports_cannot_be_shared_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_REUSEPORT")
+    with refuses("this system has no SO_REUSEPORT; leave out --reuse-port"):
+        tcp_listener("127.0.0.1", 0, 5, shared=True)
 
 
 # --- Room -------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ class TestTheConnectionsEnd:
 
     def test_is_said_where_the_server_stops(self) -> None:
         side = Side()
-        side._shared.draining = True
+        side._shared.leaving = True
         side.respond(head(), b"")
         assert side.response()[b"connection"] == b"close"
 

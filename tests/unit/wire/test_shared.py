@@ -174,7 +174,7 @@ class TestShared:
     def test_without_connections_a_drain_is_over_at_once(self) -> None:
         ours = shared()
         emptied: list[bool] = []
-        ours.drain(lambda: emptied.append(ours.draining))
+        ours.drain(lambda: emptied.append(ours.draining and ours.leaving))
         assert emptied == [True]
 
     def test_a_drain_is_over_with_the_last_connection(self) -> None:

@@ -1,0 +1,96 @@
+"""Sockets that a service manager has bound and passed: socket activation.
+
+The environment tells of them, as sd_listen_fds(3) says, and tells it to one process. This module
+must not know what is done with a socket, nor Twisted, whose own reader wants a name for each
+and keeps one of several with the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from functools import cache
+from typing import NamedTuple
+
+from daphne_like.errors import StartupError
+
+_FIRST = 3
+"""The number of the first descriptor; the others follow."""
+
+_UNNAMED = "unknown"
+"""What systemd calls a socket without a name."""
+
+_PID, _COUNT, _NAMES = "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"
+
+
+class Passed(NamedTuple):
+    """One descriptor, and its ``FileDescriptorName=``."""
+
+    fileno: int
+    name: str
+
+
+@cache
+def passed() -> tuple[Passed, ...]:
+    """What was passed to this process; it is read once, and the environment says it no more.
+
+    Raises :class:`StartupError` where it is for another process.
+    """
+    return read(os.environ, os.getpid(), twisted="twisted.internet.endpoints" in sys.modules)
+
+
+def read(
+    environ: MutableMapping[str, str], pid: int, *, twisted: bool = False
+) -> tuple[Passed, ...]:
+    """What `environ` says that was passed to the process `pid`; nothing if it says nothing.
+
+    Then no child is told of it, nor inherits it. `twisted` tells that Twisted's reader was loaded:
+    it takes all but the names out of the environment. Raises :class:`StartupError`.
+    """
+    meant, names = environ.get(_PID), environ.get(_NAMES, "").split(":")
+    if meant is not None and meant != str(pid):
+        raise StartupError(
+            f"The sockets that {_PID} tells of are for process {meant}, and this one is {pid}: "
+            "start the server by exec where a shell starts it, and twistd with --nodaemon."
+        )
+    taken = twisted and meant is None and names != [""]
+    count = len(names) if taken else _number(environ.get(_COUNT, "0") if meant else "0")
+    for variable in (_PID, _COUNT, _NAMES):
+        environ.pop(variable, None)
+    names += [_UNNAMED] * count
+    found = [Passed(_FIRST + index, names[index] or _UNNAMED) for index in range(count)]
+    for each in found:
+        with suppress(OSError):  # One that is not open is met when it is listened on.
+            os.set_inheritable(each.fileno, False)
+    return tuple(found)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise StartupError(f"{_COUNT}={text!r} is not a number of sockets.")
+    return int(text)
+
+
+def chosen(
+    name: str | None = None,
+    index: int | None = None,
+    passed: Callable[[], tuple[Passed, ...]] = passed,
+) -> list[int]:
+    """The descriptors with `name`, or at `index`, or all; raises :class:`StartupError` for none."""
+    there = passed()
+    if not there:
+        raise StartupError(
+            f"No sockets were passed ({_COUNT} is not set): start the .socket unit, "
+            "and let the .service unit belong to it."
+        )
+    if index is not None:
+        if index >= len(there):
+            raise StartupError(f"There is no socket {index}: {len(there)} were passed, from 0 on.")
+        return [there[index].fileno]
+    found = [each.fileno for each in there if name in (None, each.name)]
+    if not found:
+        names = ", ".join(sorted({each.name for each in there}))
+        raise StartupError(f"No socket is named {name!r}: FileDescriptorName= says {names}.")
+    return found
