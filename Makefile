@@ -14,7 +14,7 @@ APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
 TOOLS := chromium:chromium curl:curl h2load:nghttp2-client haproxy:haproxy nginx:nginx-light node:nodejs npm:npm \
-	openssl:openssl
+	openssl:openssl systemd-analyze:systemd systemd-socket-activate:systemd
 
 # What Node needs beside itself, in a place that nobody commits.
 NODE := build/node/node_modules/.package-lock.json

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from daphne_like.errors import StartupError
 
@@ -179,6 +180,10 @@ DOMAINS = {
 """Families of sockets that are served, by their names in endpoint strings."""
 
 
+_taken: WeakValueDictionary[int, socket.socket] = WeakValueDictionary()
+"""Inherited sockets that are listened on, by their descriptors."""
+
+
 def inherited_listener(
     fileno: int, backlog: int, domain: str | None = None, option: str = "--fd"
 ) -> Listener:
@@ -188,6 +193,9 @@ def inherited_listener(
     `option` is where an operator has given it.
     """
     what = f"Cannot listen on file descriptor {fileno}"
+    taken = _taken.get(fileno)
+    if taken is not None and taken.fileno() == fileno:
+        raise StartupError(f"{what}: it is listened on already; name it once.")
     try:
         listener = socket.socket(fileno=fileno)
     except (OSError, ValueError, OverflowError) as error:
@@ -205,6 +213,7 @@ def inherited_listener(
         listener.detach()
         raise StartupError(f"{what}: {reason}; check {option}.")
     listener.set_inheritable(False)
+    _taken[fileno] = listener
     return Listener(listener)
 
 

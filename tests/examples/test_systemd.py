@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.examples.serving import PATIENCE
-from tests.examples.units import PROGRAM, UNITS, SocketUnit, running, unit
+from tests.examples.proxies import nginx
+from tests.examples.serving import COMMAND, ENVIRONMENT, PATIENCE
+from tests.examples.units import FRAMEWORKS, PROGRAM, UNITS, SocketUnit, running, unit
 
 
 @pytest.mark.parametrize("kind", ["alone", "socket"])
@@ -83,6 +87,55 @@ def test_who_comes_while_the_service_restarts_waits_for_it(tmp_path: Path) -> No
             with running(service, tmp_path / "second", sockets):
                 answers = [each.result(PATIENCE) for each in waiting]
     assert answers == [f"Hello, {index}!\n" for index in range(5)]
+
+
+def test_systemd_itself_passes_the_socket(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    """By its own program, which starts the service with the first client."""
+    program, *words = shlex.split(unit(UNITS / "socket/mysite.service").one("ExecStart"))
+    assert program == PROGRAM
+    path = tmp_path / "s"
+    activate = [tool("systemd-socket-activate"), "-l", str(path), *COMMAND, *words]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            activate, cwd=FRAMEWORKS, env=ENVIRONMENT, stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while b"Listening on" not in (tmp_path / "log").read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert get(path, "/hello/systemd") == "Hello, systemd!\n"
+    finally:
+        process.terminate()
+        status = process.wait(PATIENCE)
+    assert status == 0, (tmp_path / "log").read_text()
+    assert path.is_socket()
+
+
+def test_a_client_behind_nginx_sees_nothing_of_a_restart(
+    tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    service = unit(UNITS / "socket/mysite.service")
+    front = tmp_path / "nginx"
+    front.mkdir()
+    with ExitStack() as open:
+        at = SocketUnit(unit(UNITS / "socket/mysite.socket"), tmp_path)
+        sockets = open.enter_context(at)
+        proxy = nginx(tool("nginx"), "unix.conf", f"unix:{sockets.paths[0]}", front)
+        url = open.enter_context(proxy)
+
+        def ask(number: int) -> str:
+            answer = httpx.get(f"{url}/hello/{number}", timeout=PATIENCE)
+            return answer.raise_for_status().text
+
+        with running(service, tmp_path / "first", sockets) as first:
+            assert ask(0) == "Hello, 0!\n"
+            assert first.stop() == 0
+        clients = open.enter_context(ThreadPoolExecutor())
+        waiting = [clients.submit(ask, number) for number in range(1, 5)]
+        with running(service, tmp_path / "second", sockets):
+            answers = [each.result(PATIENCE) for each in waiting]
+    assert answers == [f"Hello, {number}!\n" for number in range(1, 5)]
 
 
 @pytest.mark.parametrize("kind", ["alone", "socket"])

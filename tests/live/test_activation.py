@@ -188,6 +188,13 @@ def test_what_was_not_passed_is_said(text: str, said: str, three: list[socket.so
         assert said in refused(passing, "-e", text)
 
 
+def test_a_socket_that_two_strings_choose_is_refused(three: list[socket.socket]) -> None:
+    with Passing(three, NAMES) as passing:
+        strings = ["-e", "systemd:name=admin", "-e", "systemd:"]
+        line = refused(passing, *strings)
+        assert "file descriptor 5: it is listened on already; name it once." in line
+
+
 def test_sockets_of_another_process_are_left_to_it(three: list[socket.socket]) -> None:
     with Passing(three) as passing:
         line = refused(passing, "-e", "systemd:", command="env LISTEN_PID=1")

@@ -59,12 +59,18 @@ def test_an_endpoint_behind_a_proxy(loop: str, preamble: bytes, tmp_path: Path) 
 
 
 @LOOPS
-def test_an_inherited_socket_behind_a_proxy(loop: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as given:
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
+def test_an_inherited_socket_behind_a_proxy(loop: str, family: int, tmp_path: Path) -> None:
+    source = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}.get(family, "")
+    with socket.socket(family) as given:
+        given.bind((source, 0) if source else str(tmp_path / "s"))
         fd = given.fileno()
         options = ["--loop", loop, "-e", f"haproxy:fd:{fd}"]
         with Serving("--demo", *options, port=False, fds=[fd]) as server:
-            assert scope(server, VERSION_2)["client"] == ["192.0.2.1", 11]
+            given.close()
+            for preamble in (VERSION_1, VERSION_2):
+                seen = scope(server, preamble, source=source)
+                assert (seen["client"], seen["server"]) == (["192.0.2.1", 11], ["192.0.2.2", 22])
 
 
 def test_a_foreign_endpoint_behind_a_proxy_is_twisteds() -> None:

@@ -307,6 +307,17 @@ def test_a_family_that_is_not_served_is_refused(monkeypatch: pytest.MonkeyPatch)
         inherited_listener(given.fileno(), 5)
 
 
+def test_a_socket_is_listened_on_once_at_a_time() -> None:
+    given = socket.socket()
+    number = given.detach()
+    listener, _ = inherited_listener(number, 5)
+    with refuses(f"descriptor {number}: it is listened on already; name it once"):
+        inherited_listener(number, 5, option="the .socket unit")
+    listener.close()
+    with refuses("Bad file descriptor"):
+        inherited_listener(number, 5)
+
+
 def test_no_child_inherits_what_was_inherited() -> None:
     given = socket.socket()
     given.set_inheritable(True)
