@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import FrameType, TracebackType
 from typing import Any
 
 from daphne_like.errors import ConfigError
@@ -178,6 +179,24 @@ def on_hangup(reactor: Any, reload: Callable[[], object]) -> None:
         signal.signal(_RELOAD_SIGNAL, lambda *_: reactor.callFromThread(reload))
 
 
+def on_reopen(reactor: Any, reopen: Callable[[], object]) -> None:
+    """Call `reopen` in the reactor's thread for SIGUSR1, behind what somebody else does at it.
+
+    For whoever's process it is, once the reactor runs: twistd takes the signal, to rotate its log,
+    where nobody has taken it before.
+    """
+    if _REOPEN_SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(_REOPEN_SIGNAL)
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if callable(before):
+            before(number, frame)
+        reactor.callFromThread(reopen)
+
+    signal.signal(_REOPEN_SIGNAL, told)
+
+
 def run(
     reactor: Any,
     start: Callable[[], object],
@@ -273,6 +292,24 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
 def exit_with(status: int) -> None:
     """Let the process end with `status`, though its main program, twistd's, always says 0."""
     atexit.register(_leave, status)
+
+
+def end_by(kind: type[Exception], complain: Callable[[Exception], int]) -> None:
+    """Let an error of `kind` that ends the process be told by `complain`, without a traceback.
+
+    What `complain` returns is the exit status.
+    """
+    others = sys.excepthook
+
+    def hook(
+        raised: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, kind):
+            exit_with(complain(error))
+        else:
+            others(raised, error, traceback)
+
+    sys.excepthook = hook
 
 
 def leave(status: int, seconds: float) -> None:

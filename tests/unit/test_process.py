@@ -268,6 +268,34 @@ def test_nor_is_it_in_another_thread_than_the_main_one(handlers, monkeypatch) ->
     assert handlers == {}
 
 
+@pytest.mark.parametrize(
+    ("before", "number", "told"),
+    [
+        (signal.SIG_DFL, signal.SIGUSR1, ["reopen"]),
+        (signal.SIG_IGN, signal.SIGUSR1, ["reopen"]),
+        ("twistd's", signal.SIGUSR1, ["rotate", "reopen"]),
+        ("twistd's", None, ["rotate"]),
+    ],
+)
+def test_in_a_process_of_others_files_are_opened_again_after_theirs(
+    handlers, monkeypatch, before, number, told
+) -> None:
+    events: list[str] = []
+    rotate = lambda *_: events.append("rotate")  # noqa: E731
+    handlers[signal.SIGUSR1] = rotate if before == "twistd's" else before
+    monkeypatch.setattr(process.signal, "getsignal", handlers.__getitem__)
+    monkeypatch.setattr(process, "_REOPEN_SIGNAL", number)
+    process.on_reopen(Reactor(), partial(events.append, "reopen"))
+    handlers[signal.SIGUSR1](signal.SIGUSR1, None)
+    assert events == told
+
+
+def test_but_not_in_another_thread_than_the_main_one(handlers, monkeypatch) -> None:
+    monkeypatch.setattr(process.threading, "current_thread", lambda: None)
+    process.on_reopen(Reactor(), int)
+    assert handlers == {}
+
+
 def ended_with(loop: TimelessLoop, left: Any) -> float:
     """The seconds that the end of a process takes in which `left` was left running."""
     loop.create_task(left)
@@ -346,6 +374,23 @@ def test_a_status_is_kept_for_the_exit_and_nothing_printed_is_lost(monkeypatch) 
     call(*arguments)
     assert exits == [3]
     assert written.getvalue() == b"last words"
+
+
+def test_an_error_that_ends_the_process_is_told_without_a_traceback_if_it_is_ours(
+    monkeypatch,
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *given: told.append(given))
+    monkeypatch.setattr(process, "exit_with", told.append)
+
+    def complain(error: Exception) -> int:
+        told.append(str(error))
+        return 7
+
+    process.end_by(ConfigError, complain)
+    sys.excepthook(ConfigError, ConfigError("ours"), None)
+    sys.excepthook(OSError, theirs := OSError("theirs"), None)
+    assert told == ["ours", 7, (OSError, theirs, None)]
 
 
 def test_a_process_that_does_not_end_in_time_is_left(monkeypatch, caplog) -> None:
