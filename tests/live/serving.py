@@ -34,7 +34,7 @@ NOISE = re.compile(
     r"Traceback|Task was destroyed|never awaited|never retrieved|Unhandled|Exception ignored"
     r"|Exception in callback|Logging error|Warning:|Fatal|Segmentation"
 )
-_LISTENING = re.compile(r"Listening on (?:https?://(\S+):(\d+)|unix:(\S+))")
+LISTENING = re.compile(r"Listening on (?:https?://(\S+):(\d+)|unix:(\S+))")
 
 
 class Output:
@@ -125,7 +125,7 @@ class Serving:
             self._kill()
             raise
         for line in lines:
-            host, port, path = _LISTENING.search(line).groups()  # type: ignore[union-attr]
+            host, port, path = LISTENING.search(line).groups()  # type: ignore[union-attr]
             self.addresses.append(path or (host.strip("[]"), int(port)))
         return self
 
