@@ -68,16 +68,42 @@ def install_reactor(kind: str = "auto", *, tls: bool = False) -> Any:
         return _installed()
     threads = _thread_count(os.environ.get("ASGI_THREADS"))
     loop = new_loop(kind)
-    asyncio.set_event_loop(loop)
     if threads is not None:
         loop.set_default_executor(ThreadPoolExecutor(max_workers=threads))
     with _all_modules() if tls else _without_openssl():
-        from twisted.internet import asyncioreactor
-
-        asyncioreactor.install(loop)
+        reactor = reactor_on(loop)
     _keep_freed_memory()
     _collect_in_time()
-    return sys.modules[_REACTOR]
+    return reactor
+
+
+def reactor_on(loop: asyncio.AbstractEventLoop) -> Any:
+    """Install Twisted's asyncio reactor on `loop`, and no more; the reactor.
+
+    Raises Twisted's ``ReactorAlreadyInstalledError`` where there is one.
+    """
+    from twisted.internet import asyncioreactor
+
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    reactor: Any = sys.modules[_REACTOR]
+    if not isinstance(loop, asyncio.BaseEventLoop) and hasattr(signal, "SIGCHLD"):
+        reactor.callWhenRunning(_hear_of_children, reactor)
+    return reactor
+
+
+def _hear_of_children(reactor: Any) -> None:
+    """Let Twisted hear of the end of processes that it has started, on uvloop.
+
+    Twisted lets Python write the signals that come into a pipe of its own, and uvloop, when it
+    runs, into another; so the signal itself has to tell. Where Twisted handles none, in a thread
+    for example, we do not either.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:
+        return
+    from twisted.internet.process import reapAllProcesses
+
+    signal.signal(signal.SIGCHLD, lambda *_: reactor.callFromThread(reapAllProcesses))
 
 
 def _keep_freed_memory() -> None:

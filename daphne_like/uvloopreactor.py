@@ -5,11 +5,10 @@ Twisted finds it by our plugin. This module must not know the server.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from daphne_like.errors import ConfigError
-from daphne_like.process import new_loop
+from daphne_like.process import new_loop, reactor_on
 
 
 def install() -> None:
@@ -17,11 +16,8 @@ def install() -> None:
 
     Raises Twisted's ``ReactorAlreadyInstalledError`` where there is one.
     """
-    from twisted.internet import asyncioreactor
-
     try:
         loop = new_loop("uvloop")
     except ConfigError:
         sys.exit("The reactor uvloop needs the package of that name: pip install uvloop.")
-    asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)
+    reactor_on(loop)

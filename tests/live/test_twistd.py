@@ -11,18 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.daemons import ask
-from tests.live.serving import PATIENCE, Serving, wait_until
+from tests.live.serving import APPS, PATIENCE, Serving, is_open, wait_until
+from tests.live.twistd import ask, command
 from tests.support.certificates import localhost
-
-BIN = Path(sys.executable).parent
-
-
-def command(*options: str, script: str = "twistd") -> tuple[str, ...]:
-    """`twistd -n` or `twist`, which log on standard output."""
-    quiet = {"twistd": ("-n", "--pidfile="), "twist": ("--log-format=text",)}[script]
-    return (sys.executable, "-X", "dev", str(BIN / script), *quiet, *options, "daphne-like")
-
 
 OWN = pytest.param([], id="no reactor")
 ASYNCIO = pytest.param(["--reactor=asyncio"], id="asyncio")
@@ -65,6 +56,27 @@ def test_options_may_stand_in_the_environment_and_in_files(tmp_path: Path, scrip
         reply = server.get()
         assert reply.body == b"hello"
         assert (reply.headers["server"], reply.headers["x-one"]) == ("of the environment", "1")
+
+
+# --- In a program of one's own ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_service_is_stopped_and_started_again(tmp_path: Path, loop: str) -> None:
+    line = [sys.executable, "-X", "dev", str(APPS / "restarting.py")]
+    more = ["-e", f"unix:{tmp_path / 's'}", "--admin-bind", f"unix:{tmp_path / 'admin'}"]
+    with Serving("restarting:app", "--loop", loop, *more, command=line, listens=2) as server:
+        for count, restart in enumerate([signal.SIGUSR2, signal.SIGALRM, signal.SIGUSR2], 2):
+            assert server.get().body == server.get(index=1).body == b"started"
+            server.tell(restart)
+            lines = server.stderr.wait_for("Listening on", 2 * count)
+            server.listen_on(lines[-2:])
+            assert server.stdout.wait_for("shutdown", count - 1)
+        assert server.get().body == b"started"
+        assert ask(str(tmp_path / "admin"), "/readyz").body == b"ready\n"
+        assert server.stop() == 0
+    said = [line for line in server.stdout.lines if line in {"startup", "shutdown"}]
+    assert said == ["startup", "shutdown"] * 4
 
 
 # --- What cannot be -----------------------------------------------------------------------------
@@ -155,7 +167,7 @@ def test_the_reactor_uvloop_is_for_any_program(tmp_path: Path, script: str) -> N
     web = [*line, "web", f"--listen=unix:{place}", "--path", str(tmp_path)]
     process = subprocess.Popen(web, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
-        wait_until(place.exists)
+        wait_until(lambda: is_open(str(place)))
         assert ask(str(place), "/page.txt").body == b"a page"
     finally:
         process.terminate()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.daemons import TWISTD, Daemon, ask
 from tests.live.serving import APPS, PATIENCE, Serving, dial, wait_until
+from tests.live.twistd import TWISTD, Daemon, ask
 from tests.support.certificates import client_context, localhost
 
 NOBODY = "nobody"
@@ -131,15 +131,13 @@ def test_the_application_and_every_path_is_found_in_the_directory_of_the_process
 def test_who_comes_between_the_binding_and_the_start_waits(tmp_path: Path) -> None:
     path = str(tmp_path / "s.sock")
     ours = ["speaking:gated", "-u", path]
-    server = Serving(
-        *ours, command=foreground("--pidfile="), cwd=tmp_path, log="stdout", port=False
-    )
-    server.stdout.wait_for("] starting")
-    with dial(path) as client:
-        client.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
-        assert not [line for line in server.stdout.lines if "Listening" in line]
-        (tmp_path / "open").touch()
-        with server, client.makefile("rb") as answer:
+    line = foreground("--pidfile=")
+    with Serving(*ours, command=line, cwd=tmp_path, port=False, listens=0) as server:
+        server.stdout.wait_for("] starting")
+        with dial(path) as client, client.makefile("rb") as answer:
+            client.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+            assert not [line for line in server.stdout.lines if "Listening" in line]
+            (tmp_path / "open").touch()
             assert answer.read().endswith(b"\r\n\r\nlet in")
 
 

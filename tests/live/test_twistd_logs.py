@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.daemons import ask
-from tests.live.serving import Serving, wait_until
-from tests.live.test_twistd import command
+from tests.live.serving import Serving, is_open, wait_until
+from tests.live.twistd import ask, command
 
 SAID = {
     "mysite.views#info] info of logging",
@@ -31,23 +30,28 @@ def counts(lines: list[str], *words: str) -> list[int]:
 def test_a_log_file_of_twistd_s_has_every_line_once(tmp_path: Path) -> None:
     log = tmp_path / "mysite.log"
     line = command(f"--logfile={log}")
-    server = Serving("speaking:app", "-u", str(tmp_path / "s"), command=line, port=False)
-    wait_until(lambda: log.exists() and "Listening on" in log.read_text())
-    ask(str(tmp_path / "s"))
-    assert server.stop() in (0, -signal.SIGTERM)
+    with Serving(
+        "speaking:app", "-u", str(tmp_path / "s"), command=line, port=False, listens=0
+    ) as server:
+        wait_until(lambda: log.exists() and "Listening on" in log.read_text())
+        ask(str(tmp_path / "s"))
+        assert server.stop() in (0, -signal.SIGTERM)
     lines = log.read_text().splitlines()
-    said = [*sorted(SAID), "daphne_like.server#info] Listening on", '"GET / HTTP/1.1" 200 4']
-    said[-1] = '"GET /" 200 4'
+    said = [*sorted(SAID), "daphne_like.server#info] Listening on", '"GET /" 200 4']
     assert counts(lines, *said) == [1] * len(said)
     assert counts(lines, "debug of logging") == [0]
     assert server.stdout.lines + server.stderr.lines == []
 
 
+def json_of(*options: str) -> tuple[str, ...]:
+    """twist, with its log as it is where there is no terminal."""
+    *before, ours = command(script="twist")
+    return (*(word for word in before if word != "--log-format=text"), *options, ours)
+
+
 @pytest.mark.parametrize("options", [[], ["--log-format=json"]], ids=["by itself", "asked for"])
 def test_in_twist_s_json_every_line_is_an_event(options: list[str]) -> None:
-    line = tuple(word for word in command(script="twist") if word != "--log-format=text")
-    index = line.index("daphne-like")
-    line = (*line[:index], *options, *line[index:])
+    line = json_of(*options)
     with Serving("speaking:app", command=line, log="stdout") as server:
         server.get()
         server.stdout.wait_for("GET /")
@@ -62,8 +66,7 @@ def test_in_twist_s_json_every_line_is_an_event(options: list[str]) -> None:
 
 
 def test_a_start_that_fails_is_an_event_of_twist_s_json_too() -> None:
-    line = tuple(word for word in command(script="twist") if word != "--log-format=text")
-    server = Serving("served:failing_startup", command=line, noise=True)
+    server = Serving("served:failing_startup", command=json_of(), noise=True)
     assert server.wait() == 3
     events = [json.loads(text.lstrip("\x1e")) for text in server.stdout.lines]
     said = [event.get("log_io", "") for event in events]
@@ -77,10 +80,10 @@ def test_verbosity_is_that_of_the_command_line(
 ) -> None:
     path = str(tmp_path / "s")
     ours = ["speaking:app", "-u", path, "-v", verbosity]
-    server = Serving(*ours, command=command(), port=False)
-    wait_until(lambda: Path(path).exists())
-    ask(path)
-    assert server.stop() in (0, -signal.SIGTERM)
+    with Serving(*ours, command=command(), port=False, listens=0) as server:
+        wait_until(lambda: is_open(path))
+        ask(path)
+        assert server.stop() in (0, -signal.SIGTERM)
     lines = server.stdout.lines
     assert counts(lines, "Listening on", "GET /") == [listening, access]
     shown = ["info of logging", "warning of logging", "info of Twisted"]
@@ -118,16 +121,17 @@ def test_a_logger_of_one_s_own_has_the_lines(tmp_path: Path) -> None:
         f"    return textFileLogObserver(open({str(tmp_path / 'own.log')!r}, 'a'))\n"
     )
     path, own = str(tmp_path / "s"), tmp_path / "own.log"
-    server = Serving(
+    with Serving(
         *("speaking:app", "-u", path),
         command=command("--logger=observing.make"),
         port=False,
         environment={"PYTHONPATH": str(tmp_path)},
         noise=True,  # The file is nobody's to close.
-    )
-    wait_until(lambda: own.exists() and "Listening on" in own.read_text())
-    ask(path)
-    assert server.stop() in (0, -signal.SIGTERM)
+        listens=0,
+    ) as server:
+        wait_until(lambda: own.exists() and "Listening on" in own.read_text())
+        ask(path)
+        assert server.stop() in (0, -signal.SIGTERM)
     assert counts(own.read_text().splitlines(), *SAID) == [1] * len(SAID)
 
 
@@ -135,10 +139,10 @@ def test_it_serves_with_the_log_of_the_system(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     python, *_, script, quiet, pidfile, ours = command()
     line = [python, script, quiet, pidfile, "--syslog", ours]  # Twisted's own is one to warn of.
-    server = Serving("speaking:app", "-u", path, command=line, port=False)
-    wait_until(lambda: Path(path).exists())
-    assert ask(path).body == b"said"
-    assert server.stop() in (0, -signal.SIGTERM)
+    with Serving("speaking:app", "-u", path, command=line, port=False, listens=0) as server:
+        wait_until(lambda: is_open(path))
+        assert ask(path).body == b"said"
+        assert server.stop() in (0, -signal.SIGTERM)
     assert server.stdout.lines + server.stderr.lines == []
 
 
@@ -148,14 +152,14 @@ def test_it_serves_with_the_log_of_the_system(tmp_path: Path) -> None:
 def test_a_signal_rotates_twistd_s_log_and_opens_ours_again(tmp_path: Path) -> None:
     log, access, path = tmp_path / "mysite.log", tmp_path / "access.log", str(tmp_path / "s")
     ours = ["served:hello", "-u", path, "--access-log", str(access)]
-    server = Serving(*ours, command=command(f"--logfile={log}"), port=False)
-    wait_until(lambda: log.exists() and "Listening on" in log.read_text())
-    ask(path, "/before")
-    access.rename(tmp_path / "access.log.1")
-    server.tell(signal.SIGUSR1)
-    wait_until(lambda: access.exists() and (tmp_path / "mysite.log.1").exists())
-    ask(path, "/after")
-    assert server.stop() in (0, -signal.SIGTERM)
+    with Serving(*ours, command=command(f"--logfile={log}"), port=False, listens=0) as server:
+        wait_until(lambda: log.exists() and "Listening on" in log.read_text())
+        ask(path, "/before")
+        access.rename(tmp_path / "access.log.1")
+        server.tell(signal.SIGUSR1)
+        wait_until(lambda: access.exists() and (tmp_path / "mysite.log.1").exists())
+        ask(path, "/after")
+        assert server.stop() in (0, -signal.SIGTERM)
     assert "Listening on" in (tmp_path / "mysite.log.1").read_text()
     assert "Server Shut Down" in log.read_text()
     assert counts(access.read_text().splitlines(), "/before", "/after") == [0, 1]

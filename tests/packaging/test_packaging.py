@@ -7,6 +7,8 @@ path files found that way are not read in turn, so it does not see this checkout
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -162,6 +164,19 @@ def test_twistd_lists_the_plugin(bin_dir: Path, tmp_path: Path) -> None:
 def test_twistd_lists_the_reactor(bin_dir: Path, tmp_path: Path) -> None:
     listed = [words[:1] for words in twistd(bin_dir, "--help-reactors", tmp_path)]
     assert ["uvloop"] in listed
+
+
+def test_the_list_of_plugins_can_be_made_ahead(bin_dir: Path, tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs/how-to/twistd.md").read_text()
+    [command] = re.findall(r"^RUN python (.*)$", page, re.MULTILINE)
+    where = "import daphne_like, twisted.plugins; print(*twisted.plugins.__path__, sep='\\n')"
+    places = [
+        Path(line) for line in run(bin_dir / "python", "-c", where, cwd=tmp_path).splitlines()
+    ]
+    [ours] = [place for place in places if (place / "daphne_like_plugin.py").exists()]
+    (ours / "dropin.cache").unlink(missing_ok=True)
+    run(bin_dir / "python", *shlex.split(command), cwd=tmp_path)
+    assert b"daphne_like_plugin" in (ours / "dropin.cache").read_bytes()
 
 
 def test_who_uninstalls_it_still_has_twisted(archives: dict[str, Path], tmp_path: Path) -> None:

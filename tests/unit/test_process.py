@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import twisted.internet
+import twisted.internet.process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from daphne_like import process
@@ -70,6 +71,7 @@ class Installation:
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
+        self.running: list[Any] = []
 
     def new_loop(self, kind: str) -> Installation:
         self.kinds.append(kind)
@@ -81,7 +83,10 @@ class Installation:
     def install(self, loop: Any) -> None:
         self.loop = loop
         self.openssl = sys.modules.get("OpenSSL", "to be found")
-        sys.modules[REACTOR] = "the reactor"  # type: ignore[assignment]
+        sys.modules[REACTOR] = self  # type: ignore[assignment]
+
+    def callWhenRunning(self, *call: Any) -> None:  # noqa: N802
+        self.running.append(call)
 
 
 @pytest.fixture
@@ -105,10 +110,47 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Installation:
 
 
 def test_the_reactor_is_installed_on_a_new_loop_which_is_the_current_one(installation) -> None:
-    assert process.install_reactor("asyncio") == "the reactor"
+    assert process.install_reactor("asyncio") is installation
     assert installation.kinds == ["asyncio"]
     assert installation.loop is installation.current is installation
     assert installation.executor is None
+
+
+@pytest.mark.parametrize(
+    ("twisteds", "heard"), [(signal.SIG_DFL, False), (signal.SIG_IGN, True), (int, True)]
+)
+def test_on_uvloop_twisted_hears_of_its_processes_by_the_signal_itself(
+    installation, monkeypatch, twisteds, heard
+) -> None:
+    def install(loop: Any) -> None:
+        sys.modules[REACTOR] = reactor  # type: ignore[assignment]
+
+    reaped: list[str] = []
+    handlers: dict[int, Any] = {signal.SIGCHLD: twisteds}
+    reactor = Reactor()
+    monkeypatch.setattr(installation, "install", install)
+    monkeypatch.setattr(process.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(process.signal, "getsignal", handlers.__getitem__)
+    monkeypatch.setattr(twisted.internet.process, "reapAllProcesses", lambda: reaped.append("all"))
+    assert process.install_reactor() is reactor
+    assert handlers[signal.SIGCHLD] is twisteds, "Twisted installs its own when it runs"
+    reactor.run()
+    assert (handlers[signal.SIGCHLD] is not twisteds) is heard
+    if heard:
+        handlers[signal.SIGCHLD](signal.SIGCHLD, None)
+    assert reaped == ["all"] * heard
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_elsewhere_twisted_hears_of_them_by_itself(installation, monkeypatch, missing) -> None:
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(process, "new_loop", lambda kind: "uvloop's" if missing else loop)
+    monkeypatch.setattr(process, "ThreadPoolExecutor", lambda max_workers: max_workers)
+    if missing:
+        monkeypatch.delattr(process.signal, "SIGCHLD")
+    process.install_reactor()
+    assert installation.running == []
+    loop.close()
 
 
 def test_the_collector_looks_at_what_is_new_in_time_unless_told_otherwise(installation) -> None:

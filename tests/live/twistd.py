@@ -1,4 +1,6 @@
-"""twistd as a daemon: started, found by its pidfile, talked to, stopped, looked after.
+"""twistd and twist: their command lines; and twistd as a daemon.
+
+A daemon is started, found by its pidfile, talked to, stopped, looked after:
 
     with Daemon(tmp_path, "served:hello") as daemon:
         assert daemon.get("/").status == 200
@@ -22,7 +24,14 @@ from typing import Any
 
 from tests.live.serving import APPS, LISTENING, PATIENCE, Reply, dial, wait_until
 
-TWISTD = (sys.executable, "-X", "dev", str(Path(sys.executable).parent / "twistd"))
+BIN = Path(sys.executable).parent
+TWISTD = (sys.executable, "-X", "dev", str(BIN / "twistd"))
+
+
+def command(*options: str, script: str = "twistd") -> tuple[str, ...]:
+    """`twistd -n` or `twist`, which log on standard output."""
+    quiet = {"twistd": ("-n", "--pidfile="), "twist": ("--log-format=text",)}[script]
+    return (sys.executable, "-X", "dev", str(BIN / script), *quiet, *options, "daphne-like")
 
 
 class Daemon:
