@@ -97,6 +97,16 @@ class Admin:
             b"/connections": self._connections,
         }
 
+    def bind(self) -> None:
+        """Bind ahead of `listen`, for whoever may do so now and not later.
+
+        Raises :class:`StartupError`.
+        """
+        try:
+            self._endpoint.bind()
+        except StartupError as error:
+            raise StartupError(f"For --admin-bind: {error}") from None
+
     async def listen(self) -> None:
         """Listen; raises :class:`StartupError`."""
         listening = self._endpoint.listen(HTTPFactory(self._shared, self._negotiation))
@@ -127,6 +137,7 @@ class Admin:
         self._shared.abort()
 
     def _stop_listening(self) -> None:
+        self._endpoint.unbind()
         if self._port is not None:
             maybeDeferred(self._port.stopListening)
             self._port = None

@@ -299,7 +299,7 @@ def https_port(config: Config, listening: Iterable[IListeningPort]) -> int | Non
 _OURS_ALONE = 0o600
 
 
-def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> IStreamServerEndpoint:
+def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> endpoints.NativeEndpoint:
     """Where the admin listener listens."""
     (host, port), option = address, "--admin-bind"
     if port is None:

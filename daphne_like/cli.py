@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def complain(error: DaphneLikeError) -> int:
+def complain(error: Exception) -> int:
     """Say in one line what is wrong; return the exit status that fits."""
     print(f"daphne-like: {error}", file=sys.stderr)
     return error.exit_status if isinstance(error, ConfigError | StartupError) else 1
@@ -210,5 +210,7 @@ def makeService(options: Any) -> IService:
 
     told = notify.notifier(os.environ, os.getpid())
     service = ASGIService(config, reactor, failed=failed, notifier=told)
+    process.end_by(DaphneLikeError, complain)
     process.on_hangup(reactor, service.reload)
+    reactor.callWhenRunning(process.on_reopen, reactor, service.reopen_logs)
     return service

@@ -29,16 +29,26 @@ def set_up_logging(config: Config) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(config, handler.stream))
-    handler.addFilter(lambda record: not logging.getLogger().handlers)
     _log_with(handler, config, "daphne_like", "asyncio", "twisted")
 
 
 def log_to_twisted(config: Config) -> None:
-    """Let our log reach Twisted's, under its loggers' names, or go where `config`'s file says.
+    """Let Python's log reach Twisted's, under its loggers' names: ours, and what nobody handles.
+
+    Our log goes where `config`'s file says, if it has one; and as with :func:`set_up_logging`, to
+    the root logger's handlers alone where it has some. For programs whose log is Twisted's.
 
     Raises :class:`ConfigError` for a file that cannot be used.
     """
-    _log_with(_TwistedLog(), config, "daphne_like", "asyncio")
+    handler = _TwistedLog()
+    _log_with(handler, config, "daphne_like", "asyncio")
+    # Python's would write to standard error, which Twisted takes for errors of no one's.
+    logging.lastResort = handler
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not what the root logger's handlers write, whoever has given it some."""
+    return not logging.getLogger().handlers
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -50,6 +60,7 @@ def _log_with(handler: logging.Handler, config: Config, *names: str) -> None:
     logging.getLogger("asyncio").addFilter(_is_news)
     level = _LEVELS.get(config.verbosity, logging.DEBUG)
     handler.setLevel(level)
+    handler.addFilter(_is_ours)
     logging.getLogger("daphne_like").setLevel(level)
     if config.verbosity >= 3:
         logging.getLogger("asyncio").setLevel(logging.DEBUG)
@@ -62,9 +73,27 @@ def _log_with(handler: logging.Handler, config: Config, *names: str) -> None:
 
 
 class _TwistedLog(logging.Handler):
-    """Hands records over to Twisted's log."""
+    """Hands records over to Twisted's log, but not those that come from there.
+
+    A program may have an observer that hands events over to ``logging``: without an end, if they
+    came back.
+    """
+
+    _busy = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        # Called under the handler's lock: whoever finds it busy is the same thread.
+        if self._busy or record.name == "twisted":
+            return
+        self._busy = True
+        try:
+            self._hand_over(record)
+        except Exception:
+            self.handleError(record)
+        finally:
+            self._busy = False
+
+    def _hand_over(self, record: logging.LogRecord) -> None:
         from twisted.logger import Logger, LogLevel
 
         level = LogLevel.levelWithName(_TWISTED_LEVELS.get(record.levelname, "info"))

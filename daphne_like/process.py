@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import FrameType, TracebackType
 from typing import Any
 
 from daphne_like.errors import ConfigError
@@ -67,16 +68,42 @@ def install_reactor(kind: str = "auto", *, tls: bool = False) -> Any:
         return _installed()
     threads = _thread_count(os.environ.get("ASGI_THREADS"))
     loop = new_loop(kind)
-    asyncio.set_event_loop(loop)
     if threads is not None:
         loop.set_default_executor(ThreadPoolExecutor(max_workers=threads))
     with _all_modules() if tls else _without_openssl():
-        from twisted.internet import asyncioreactor
-
-        asyncioreactor.install(loop)
+        reactor = reactor_on(loop)
     _keep_freed_memory()
     _collect_in_time()
-    return sys.modules[_REACTOR]
+    return reactor
+
+
+def reactor_on(loop: asyncio.AbstractEventLoop) -> Any:
+    """Install Twisted's asyncio reactor on `loop`, and no more; the reactor.
+
+    Raises Twisted's ``ReactorAlreadyInstalledError`` where there is one.
+    """
+    from twisted.internet import asyncioreactor
+
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    reactor: Any = sys.modules[_REACTOR]
+    if not isinstance(loop, asyncio.BaseEventLoop) and hasattr(signal, "SIGCHLD"):
+        reactor.callWhenRunning(_hear_of_children, reactor)
+    return reactor
+
+
+def _hear_of_children(reactor: Any) -> None:
+    """Let Twisted hear of the end of processes that it has started, on uvloop.
+
+    Twisted lets Python write the signals that come into a pipe of its own, and uvloop, when it
+    runs, into another; so the signal itself has to tell. Where Twisted handles none, in a thread
+    for example, we do not either.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:
+        return
+    from twisted.internet.process import reapAllProcesses
+
+    signal.signal(signal.SIGCHLD, lambda *_: reactor.callFromThread(reapAllProcesses))
 
 
 def _keep_freed_memory() -> None:
@@ -178,6 +205,24 @@ def on_hangup(reactor: Any, reload: Callable[[], object]) -> None:
         signal.signal(_RELOAD_SIGNAL, lambda *_: reactor.callFromThread(reload))
 
 
+def on_reopen(reactor: Any, reopen: Callable[[], object]) -> None:
+    """Call `reopen` in the reactor's thread for SIGUSR1, behind what somebody else does at it.
+
+    For whoever's process it is, once the reactor runs: twistd takes the signal, to rotate its log,
+    where nobody has taken it before.
+    """
+    if _REOPEN_SIGNAL is None or threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(_REOPEN_SIGNAL)
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if callable(before):
+            before(number, frame)
+        reactor.callFromThread(reopen)
+
+    signal.signal(_REOPEN_SIGNAL, told)
+
+
 def run(
     reactor: Any,
     start: Callable[[], object],
@@ -273,6 +318,24 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
 def exit_with(status: int) -> None:
     """Let the process end with `status`, though its main program, twistd's, always says 0."""
     atexit.register(_leave, status)
+
+
+def end_by(kind: type[Exception], complain: Callable[[Exception], int]) -> None:
+    """Let an error of `kind` that ends the process be told by `complain`, without a traceback.
+
+    What `complain` returns is the exit status.
+    """
+    others = sys.excepthook
+
+    def hook(
+        raised: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, kind):
+            exit_with(complain(error))
+        else:
+            others(raised, error, traceback)
+
+    sys.excepthook = hook
 
 
 def leave(status: int, seconds: float) -> None:

@@ -9,38 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamServerEndpoint
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
 
 from daphne_like.access import AccessLog
 from daphne_like.actions import Actions, Tell
 from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
-from daphne_like.assembly import (
-    HTTPFactory,
-    access_log,
-    application_of,
-    asgi,
-    beside,
-    describe,
-    https_port,
-    is_encrypted,
-    listening_on,
-    negotiation_of,
-    redirecting_on,
-    shared_for,
-    take_sockets,
-)
+from daphne_like.assembly import access_log, application_of, asgi, shared_for, take_sockets
 from daphne_like.clock import LoopClock
 from daphne_like.config import Config
-from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
+from daphne_like.listening import Listening
 from daphne_like.notify import Notifier
 from daphne_like.proxies import Proxies
 from daphne_like.tally import Tally
@@ -58,6 +44,11 @@ _AT_ONCE = 0.1
 _LAST_WORDS = 1.0
 """Seconds for what was written last to reach its client, and for a reset to be noticed."""
 
+_WRONG_LOOP = (
+    "The event loop that runs was not the current one when the service was to bind: call "
+    "asyncio.set_event_loop() where the reactor is installed."
+)
+
 
 class ASGIService(Service):
     """One ASGI application, served as `config` says on `reactor` (an asyncio one).
@@ -66,6 +57,8 @@ class ASGIService(Service):
     it the error is logged and the reactor stopped. ``way_out`` is what the log adds where a
     stop has to wait: how an operator can have it at once. ``tell`` hears of every step, as Daphne's
     ``action_logger`` does, and ``notifier`` of every stage, for a service manager.
+
+    A service that was stopped may be started again: then the application's lifespan begins anew.
     """
 
     name = "daphne-like"
@@ -89,7 +82,6 @@ class ASGIService(Service):
         self._tell = tell
         self._notifier = notifier or Notifier()
         self._stage = Stage.STARTING
-        self._ports: list[IListeningPort] = []
         self._crowds = Tally(time.monotonic)
         self._lifespan: Lifespan | None = None
         self._application: Application | None = None
@@ -97,7 +89,8 @@ class ASGIService(Service):
         self._access_log: AccessLog | None = None
         self._watchdog: Watchdog | None = None
         self._admin: Admin | None = None
-        self._encryption: Encryption | None = None
+        self._listening: Listening | None = None
+        self._made: tuple[Application, Shared, Listening] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -108,19 +101,18 @@ class ASGIService(Service):
 
         Raises :class:`DaphneLikeError` where something of it cannot be done.
         """
-        config, limits = self._config, self._config.limits
-        self._notifier.start(LoopClock(asyncio.get_running_loop()))
+        config, loop = self._config, asyncio.get_running_loop()
+        self._notifier.start(LoopClock(loop))
         self._enter(Stage.STARTING)
-        take_sockets(config)
         call = self._given or application_of(config)
-        application = asgi(config, call, asyncio.get_running_loop())
-        proxies = Proxies(config)
-        shared = shared_for(config, application, proxies, self._retire)
-        shared.crowded = self._crowded
-        if limits.watchdog:
-            self._watchdog = Watchdog(shared.clock, limits.watchdog)
-        await self._administer(application, shared)
-        lifespan = self._lifespan = Lifespan(call, limits, config.lifespan)
+        made, self._made = self._made or self._make(loop), None
+        application, shared, listening = made
+        if application.loop is not loop:
+            raise StartupError(_WRONG_LOOP)
+        application.call = call
+        if self._admin is not None:
+            await self._admin.listen()
+        lifespan = self._lifespan = Lifespan(call, config.limits, config.lifespan)
         await lifespan.startup()
         application.state = lifespan.state
         self._application = application
@@ -128,17 +120,30 @@ class ASGIService(Service):
         self._shared = shared
         if self._watchdog is not None:
             self._watchdog.start()
-        negotiation = negotiation_of(config, shared)
-        if not (config.no_http2 or negotiation.has_http2):
+        if not (config.no_http2 or listening.negotiation.has_http2):
             _logger.info("HTTP/2 is off: pip install 'daphne-like[http2]' brings it")
-        await self._listen(HTTPFactory(shared, negotiation), proxies)
+        await listening.listen()
         self._enter(Stage.READY)
 
     def _enter(self, stage: Stage, detail: str = "") -> None:
         self._stage = stage
         self._notifier.entered(stage, self._config.limits, detail)
 
-    async def _administer(self, application: Application, shared: Shared) -> None:
+    def _make(self, loop: asyncio.AbstractEventLoop) -> tuple[Application, Shared, Listening]:
+        """Make what can be made before there is an application."""
+        config, limits = self._config, self._config.limits
+        take_sockets(config)
+        application = asgi(config, self._given or _not_loaded, loop)
+        proxies = Proxies(config)
+        shared = shared_for(config, application, proxies, self._retire)
+        shared.crowded = self._crowded
+        if limits.watchdog:
+            self._watchdog = Watchdog(shared.clock, limits.watchdog)
+        self._administer(application, shared)
+        listening = self._listening = Listening(config, self._reactor, shared, proxies)
+        return application, shared, listening
+
+    def _administer(self, application: Application, shared: Shared) -> None:
         address = self._config.admin_bind
         if address is None:
             return
@@ -146,15 +151,13 @@ class ASGIService(Service):
 
         sources = application, shared, self._watchdog
         self._admin = Admin(address, self._reactor, lambda: self._stage, *sources)
-        await self._admin.listen()
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
         if crowded and self._shared is not None and self._crowds.count():
             _logger.warning("%d connections: more have to wait", len(self._shared.connections))
-        for port in self._ports:
-            pausable = cast(IPushProducer, port)
-            (pausable.pauseProducing if crowded else pausable.resumeProducing)()
+        if self._listening is not None:
+            (self._listening.pause if crowded else self._listening.resume)()
 
     def _observe(self, application: Application) -> None:
         self._access_log = access_log(self._config)
@@ -166,42 +169,6 @@ class ASGIService(Service):
             application.observers.append(actions.ended)
             application.beginnings.append(actions.began)
 
-    async def _listen(self, factory: HTTPFactory, proxies: Proxies) -> None:
-        config, shared = self._config, factory.shared
-        preambles = proxies.preambles(shared)
-        encryption = self._encryption = Encryption(config, shared, factory.protocols)
-        asked = *preambles, encryption
-        listening = await self._bind(listening_on(config, self._reactor, *asked), factory)
-        redirecting: list[IListeningPort] = []
-        if config.insecure_bind:
-            # Only now is it known on which port there is TLS.
-            redirected = beside(config, shared, proxies, https_port(config, listening))
-            factory = HTTPFactory(redirected, negotiation_of(config, redirected))
-            endpoints = redirecting_on(config, self._reactor, preambles[1])
-            redirecting = await self._bind(endpoints, factory)
-        encryption.start()
-        for port in listening:
-            _logger.info("Listening on %s", describe(port.getHost(), secure=is_encrypted(port)))
-        for port in redirecting:
-            _logger.info("Redirecting to https from %s", describe(port.getHost()))
-        for level, line in proxies.announced([port.getHost() for port in self._ports]):
-            _logger.log(level, line)
-
-    async def _bind(
-        self, endpoints: Iterable[tuple[str, IStreamServerEndpoint]], factory: HTTPFactory
-    ) -> list[IListeningPort]:
-        """Listen on each."""
-        loop, bound = asyncio.get_running_loop(), []
-        for name, endpoint in endpoints:
-            try:
-                self._ports.append(await endpoint.listen(factory).asFuture(loop))
-            except DaphneLikeError:
-                raise
-            except Exception as error:
-                raise StartupError(f"Cannot listen on {name}: {error}.") from error
-            bound.append(self._ports[-1])
-        return bound
-
     # --- Stop -----------------------------------------------------------------------------
 
     async def stop(self) -> None:
@@ -210,7 +177,8 @@ class ASGIService(Service):
         try:
             await self._serve_on()
         finally:
-            await self._stop_listening()
+            if self._listening is not None:
+                await self._listening.stop()
         if self._shared is not None and self._application is not None:
             await self._drain(self._shared, self._application)
         self._enter(Stage.STOPPED)
@@ -224,7 +192,7 @@ class ASGIService(Service):
     async def _serve_on(self) -> None:
         """Let balancers see that nobody should be sent here, while whoever comes is served."""
         seconds = self._config.limits.drain_delay
-        if not (seconds and self._ports and self._shared):
+        if not (seconds and self.ports and self._shared):
             return
         self._shared.leaving = True
         self._wait(f"Stopping: serving on for {seconds:g} s, while readiness fails")
@@ -234,14 +202,6 @@ class ASGIService(Service):
         """Tell what a stop waits for."""
         _logger.info("%s%s", what, self._way_out)
         self._notifier.waits(what)
-
-    async def _stop_listening(self) -> None:
-        loop = asyncio.get_running_loop()
-        ports, self._ports = self._ports, []
-        stopping = [maybeDeferred(port.stopListening).asFuture(loop) for port in ports]
-        for result in await asyncio.gather(*stopping, return_exceptions=True):
-            if isinstance(result, Exception):
-                _logger.error("A port did not close cleanly:", exc_info=result)
 
     async def _drain(self, shared: Shared, application: Application) -> None:
         """Wait until every response is with its client, and every application has ended."""
@@ -299,8 +259,8 @@ class ASGIService(Service):
         ready = self._stage is Stage.READY
         if ready:
             self._notifier.reloads()
-        if self._encryption is not None:
-            self._encryption.reload()
+        if self._listening is not None:
+            self._listening.encryption.reload()
         if ready:
             self._enter(Stage.READY)
 
@@ -310,16 +270,35 @@ class ASGIService(Service):
 
     # --- Twisted --------------------------------------------------------------------------
 
+    def privilegedStartService(self) -> None:
+        """Bind, and read certificates, before twistd gives its privileges up.
+
+        Who comes waits until `startService` has started the application, which is loaded only
+        then. Raises :class:`DaphneLikeError`, with nothing left bound.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        made = self._made = self._make(asyncio.get_event_loop())
+        made[-1].bind()
+        if self._admin is not None:
+            try:
+                self._admin.bind()
+            except DaphneLikeError:
+                made[-1].unbind()
+                raise
+
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
         self._reactor.callLater(0, self._start_soon)
 
     def _start_soon(self) -> None:
-        if self.running:  # Otherwise it was stopped before it began.
-            self._starting = asyncio.ensure_future(self._start_or_fail())
+        if self.running and self._starting is None:  # It may have been stopped meanwhile.
+            self._starting = asyncio.ensure_future(self._start_or_fail(self._stopping))
 
-    async def _start_or_fail(self) -> None:
+    async def _start_or_fail(self, stopping: asyncio.Task[None] | None) -> None:
         try:
+            if stopping is not None:
+                await asyncio.wait([stopping])
+            self._stage = Stage.STARTING
             await self.start()
         except DaphneLikeError as error:
             self._start_failed(error)
@@ -335,16 +314,22 @@ class ASGIService(Service):
     def stopService(self) -> Deferred[None]:
         """Fires when everything is drained and the application has shut down."""
         super().stopService()  # type: ignore[no-untyped-call]
-        self._stopping = asyncio.ensure_future(self._stop_all())
+        starting, self._starting = self._starting, None
+        self._stopping = asyncio.ensure_future(self._stop_all(starting, self._stopping))
         stopped: Deferred[None] = Deferred()
         self._stopping.add_done_callback(lambda _: stopped.callback(None))
         return stopped
 
-    async def _stop_all(self) -> None:
+    async def _stop_all(
+        self, starting: asyncio.Task[None] | None, stopping: asyncio.Task[None] | None
+    ) -> None:
+        """Cut a start short, let an earlier stop end, then stop."""
         try:
-            if self._starting is not None and not self._starting.done():
-                self._starting.cancel()
-                await asyncio.wait([self._starting])
+            if starting is not None and not starting.done():
+                starting.cancel()
+                await asyncio.wait([starting])
+            if stopping is not None:
+                await asyncio.wait([stopping])
             await self.stop()
         except Exception:
             _logger.exception("The server did not stop cleanly:")
@@ -353,8 +338,9 @@ class ASGIService(Service):
 
     def _give_up(self) -> None:
         """What is left when a stop is over, or was cut short."""
-        if self._encryption is not None:
-            self._encryption.stop()
+        if self._listening is not None:
+            self._listening.unbind()
+            self._listening.encryption.stop()
         if self._watchdog is not None:
             self._watchdog.stop()
         self._notifier.stop()
@@ -362,8 +348,14 @@ class ASGIService(Service):
             self._admin.abort()
         if self._access_log is not None:
             self._access_log.close()
+        self._made = self._listening = self._admin = self._watchdog = self._access_log = None
+        self._lifespan = self._application = self._shared = None
 
     @property
     def ports(self) -> list[IListeningPort]:
         """What is listened on, in the order of the configuration; what only redirects is last."""
-        return list(self._ports)
+        return [] if self._listening is None else list(self._listening.ports)
+
+
+async def _not_loaded(scope: Any, receive: Any, send: Any) -> None:
+    """Stands for the application until it is loaded: nobody is accepted before."""

@@ -69,16 +69,34 @@ class NativeEndpoint:
         self._backlog = limits.backlog if backlog is None else backlog
         self._carry = carrying(preambles, secured)
         self._secure = secured is not None
+        self._bound: Listener | None = None
+
+    def bind(self) -> None:
+        """Bind ahead of `listen`: who comes waits in the kernel until then.
+
+        For whoever may do so now and not later. Raises :class:`StartupError`.
+        """
+        if self._bound is None:
+            self._bound = self._listen(self._backlog)
+
+    def unbind(self) -> None:
+        """Give back what is bound, unless `listen` has taken it."""
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            bound.socket.close()
+            if bound.closed is not None:
+                bound.closed()
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Bind at once, accept as soon as the reactor runs.
+        """Bind at once, if that is not done, and accept as soon as the reactor runs.
 
         Fails with :class:`StartupError`.
         """
         try:
-            listener = self._listen(self._backlog)
+            listener = self._bound or self._listen(self._backlog)
         except StartupError:
             return fail()
+        self._bound = None
         bound_unsent(listener.socket, self._limits.unsent_budget)
         budget = self._limits.write_budget
         port = NativePort(

@@ -15,7 +15,7 @@ from tests.examples.serving import EXAMPLES
 FLAGS = {flag for option in OPTIONS for flag in option.flags}
 ANSWERED = {"--help", "--version", "--print-config", "--check"}
 EVERYWHERE = {*ANSWERED, "--config", "--env-file"}
-OTHERS = {"how-to/migrate-from-uvicorn.md": 0}
+OTHERS = {"how-to/migrate-from-uvicorn.md": 0, "how-to/twistd.md": 0}
 """The column of a page's tables that has another program's options."""
 
 SERVED = [

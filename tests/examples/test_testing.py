@@ -1,4 +1,4 @@
-"""The tests that "Test an application against the server" shows, and the embedded server."""
+"""The tests that "Test an application against the server" shows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.examples.serving import ENVIRONMENT, EXAMPLES, serving
+from tests.examples.serving import ENVIRONMENT, EXAMPLES
 
 
 @pytest.mark.parametrize(("name", "tests"), [("test_over_a_socket", 1), ("test_in_memory", 3)])
@@ -53,12 +52,3 @@ def test_a_report_that_forgets_its_source_would_be_found(tmp_path: Path) -> None
         check=False,
     )
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
-
-
-def test_the_server_runs_beside_another_service(tmp_path: Path) -> None:
-    embedding = EXAMPLES / "embedding"
-    command = (sys.executable, "beside.py")
-    with serving(command=command, directory=embedding, place=tmp_path) as server:
-        server.wait_for("another minute")
-        assert httpx.get(server.address).text == "Hello from a service!\n"
-        assert server.stop() == 0

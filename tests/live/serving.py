@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -34,7 +34,7 @@ NOISE = re.compile(
     r"Traceback|Task was destroyed|never awaited|never retrieved|Unhandled|Exception ignored"
     r"|Exception in callback|Logging error|Warning:|Fatal|Segmentation"
 )
-_LISTENING = re.compile(r"Listening on (?:https?://(\S+):(\d+)|unix:(\S+))")
+LISTENING = re.compile(r"Listening on (?:https?://(\S+):(\d+)|unix:(\S+))")
 
 
 class Output:
@@ -80,9 +80,9 @@ class Output:
 class Serving:
     """One server process.
 
-    `listens` is how many lines "Listening on" to wait for, and `log` the name of the output
-    that has them; `noise` is allowed where a test wants to see a failure; without `port` the
-    command line has no ``-p 0``.
+    `listens` is how many lines "Listening on" to wait for, none where they are elsewhere, and
+    `log` the name of the output that has them; `noise` is allowed where a test wants to see a
+    failure; without `port` the command line has no ``-p 0``.
     """
 
     def __init__(
@@ -124,10 +124,13 @@ class Serving:
         except BaseException:
             self._kill()
             raise
-        for line in lines:
-            host, port, path = _LISTENING.search(line).groups()  # type: ignore[union-attr]
-            self.addresses.append(path or (host.strip("[]"), int(port)))
+        self.listen_on(lines)
         return self
+
+    def listen_on(self, lines: Iterable[str]) -> None:
+        """Talk from now on to where these lines of its log say that it listens."""
+        found = [LISTENING.search(line).groups() for line in lines]  # type: ignore[union-attr]
+        self.addresses = [path or (host.strip("[]"), int(port)) for host, port, path in found]
 
     def __exit__(
         self,

@@ -7,6 +7,8 @@ path files found that way are not read in turn, so it does not see this checkout
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import twisted
 from daphne_like import __version__
 
 CHECKOUT = Path(__file__).parents[2]
@@ -78,14 +81,35 @@ def bin_dir(
 ) -> Path:
     """Install the package one way into a new environment; return the directory of its commands."""
     place = tmp_path_factory.mktemp(f"from-{request.param}")
+    environment(place)
+    editable = ["--editable"] if request.param == "editable" else []
+    install(place, *editable, archives[request.param])
+    return place / "bin"
+
+
+def environment(place: Path) -> Path:
+    """Make a new environment in `place`; return the directory of its libraries."""
     venv.create(place, with_pip=False, symlinks=True)
     library = Path(sysconfig.get_path("purelib", "venv", {"base": str(place)}))
     (library / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    editable = ["--editable"] if request.param == "editable" else []
-    pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", "--quiet"]
+    return library
+
+
+def install(place: Path, *what: str | Path) -> None:
+    """Install into the environment in `place`, without what it needs."""
     alone = ["--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed"]
-    run(*pip, *alone, *editable, archives[request.param], cwd=place)
-    return place / "bin"
+    run(*pip(place), "install", "--quiet", *alone, *what, cwd=place)
+
+
+def pip(place: Path) -> list[str | Path]:
+    return [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
+
+
+def twistd(place: Path, option: str, cwd: Path) -> list[list[str]]:
+    """The words of each line that twistd prints."""
+    program = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+    printed = run(place / "python", "-c", program, option, cwd=cwd)
+    return [line.split() for line in printed.splitlines()]
 
 
 def test_the_wheel_holds_what_is_read_at_run_time_and_no_package_of_twisted(
@@ -134,9 +158,39 @@ def test_both_commands_know_their_version(bin_dir: Path, tmp_path: Path) -> None
 
 
 def test_twistd_lists_the_plugin(bin_dir: Path, tmp_path: Path) -> None:
-    twistd = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
-    listed = run(bin_dir / "python", "-c", twistd, "--help", cwd=tmp_path)
-    assert any(line.split()[:1] == ["daphne-like"] for line in listed.splitlines()), listed
+    assert ["daphne-like"] in [words[:1] for words in twistd(bin_dir, "--help", tmp_path)]
+
+
+def test_twistd_lists_the_reactor(bin_dir: Path, tmp_path: Path) -> None:
+    listed = [words[:1] for words in twistd(bin_dir, "--help-reactors", tmp_path)]
+    assert ["uvloop"] in listed
+
+
+def test_the_list_of_plugins_can_be_made_ahead(bin_dir: Path, tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs/how-to/twistd.md").read_text()
+    [command] = re.findall(r"^RUN python (.*)$", page, re.MULTILINE)
+    where = "import daphne_like, twisted.plugins; print(*twisted.plugins.__path__, sep='\\n')"
+    places = [
+        Path(line) for line in run(bin_dir / "python", "-c", where, cwd=tmp_path).splitlines()
+    ]
+    [ours] = [place for place in places if (place / "daphne_like_plugin.py").exists()]
+    (ours / "dropin.cache").unlink(missing_ok=True)
+    run(bin_dir / "python", *shlex.split(command), cwd=tmp_path)
+    assert b"daphne_like_plugin" in (ours / "dropin.cache").read_bytes()
+
+
+def test_who_uninstalls_it_still_has_twisted(archives: dict[str, Path], tmp_path: Path) -> None:
+    library = environment(tmp_path)
+    tests = shutil.ignore_patterns("test", "__pycache__", "dropin.cache")
+    shutil.copytree(Path(twisted.__file__).parent, library / "twisted", ignore=tests)
+    before = set(library.glob("twisted/**/*.py"))
+    install(tmp_path, archives["wheel"])
+    assert ["daphne-like"] in [words[:1] for words in twistd(tmp_path / "bin", "--help", tmp_path)]
+    run(*pip(tmp_path), "uninstall", "--quiet", "--yes", "daphne-like", cwd=tmp_path)
+    assert set(library.glob("twisted/**/*.py")) == before
+    listed = [words[:1] for words in twistd(tmp_path / "bin", "--help", tmp_path)]
+    assert ["web"] in listed
+    assert ["daphne-like"] not in listed
 
 
 def test_importing_the_package_imports_nothing_of_twisted(bin_dir: Path, tmp_path: Path) -> None:

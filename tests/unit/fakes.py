@@ -59,7 +59,9 @@ class House:
         self.secured: list[Any] = []
         self.ports: list[Port] = []
         self.factories: list[Any] = []
+        self.bound: list[str] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
+        self.binding: Callable[[], object] = int
         self.failures: list[DaphneLikeError] = []
         quiet = {"demo": True, "verbosity": 0, "lifespan": "off", "watchdog": 0.0}
         self.config = configure({**quiet, **options})
@@ -106,6 +108,14 @@ class House:
 
     def from_string(self, *given: Any) -> list[House]:
         return [self._endpoint("string", *given)]
+
+    def bind(self) -> None:
+        """Ahead of `listen`; every endpoint is this object."""
+        self.bound.append("bound")
+        self.binding()
+
+    def unbind(self) -> None:
+        self.bound.append("unbound")
 
     def listen(self, factory: Any) -> Deferred[Any]:
         self.factories.append(factory)

@@ -15,7 +15,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import fail, succeed
 
 from daphne_like.errors import StartupError
-from tests.unit.asgi.fakes import body, sending, start, turn
+from tests.unit.asgi.fakes import body, run, sending, start, turn
 from tests.unit.fakes import GET, House, Port, serving
 
 BIND = ("127.0.0.1", 9000)
@@ -172,7 +172,7 @@ def test_it_answers_from_before_the_startup_until_after_the_shutdown(house):
             return
         for phase in ("startup", "shutdown"):
             await receive()
-            told.append((Reply(at, "/livez").status, phase, len(at.asked)))
+            told.append((Reply(at, "/livez").status, phase, len(at.ports)))
             told.append((Reply(at, "/readyz").status, Reply(at, "/readyz").body))
             await send({"type": f"lifespan.{phase}.complete"})
 
@@ -288,7 +288,35 @@ def test_where_it_cannot_listen_nothing_starts(house):
     at.listening = lambda _: fail(StartupError("Cannot listen on here."))
     serving(at)
     assert [str(error) for error in at.failures] == ["For --admin-bind: Cannot listen on here."]
-    assert len(at.asked) == 1
+    assert len(at.ports) == 1
+
+
+def test_it_is_bound_ahead_with_the_rest_and_given_back(house):
+    async def main() -> None:
+        at.service.privilegedStartService()
+        assert at.bound == ["bound", "bound"]
+        assert at.ports == []
+        await at.stopped()
+
+    at = house(hello)
+    run(main())
+    assert at.bound[2:] == ["unbound"] * (len(at.bound) - 2)
+    assert len(at.bound) >= 4
+
+
+def test_where_it_cannot_be_bound_ahead_nothing_stays_bound(house):
+    def bind() -> None:
+        if len(at.bound) == 2:
+            raise StartupError("Cannot listen on here.")
+
+    async def main() -> None:
+        at.service.privilegedStartService()
+
+    at = house(hello)
+    at.binding = bind
+    with pytest.raises(StartupError, match=r"^For --admin-bind: Cannot listen on here\.$"):
+        run(main())
+    assert at.bound == ["bound", "bound", "unbound"]
 
 
 def test_so_many_may_ask_at_once_and_the_others_wait(house):

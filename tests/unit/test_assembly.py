@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_written_to_is_told_of_before_anybody_can_connect(
     assert [str(error) for error in at.failures] == [
         "Cannot write to --access-log /: Is a directory."
     ]
-    assert at.asked == []
+    assert at.ports == []
 
 
 def test_a_format_that_is_none_is_told_of_whether_lines_are_written_or_not(house):

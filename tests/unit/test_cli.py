@@ -227,6 +227,10 @@ class House:
     def stop(self) -> None:
         self.events.append("reactor stops")
 
+    def callWhenRunning(self, call: Any, *given: Any) -> None:  # noqa: N802
+        self.events.append("once it runs")
+        call(*given)
+
     def run(self, reactor: House, *steps: Callable[[], object]) -> None:
         assert reactor is self
         for step in steps:
@@ -239,7 +243,7 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(process, "install_reactor", made.install_reactor)
     monkeypatch.setattr(process, "run", made.run)
     monkeypatch.setattr(server, "ASGIService", made.service)
-    for name in ("exit_with", "leave", "on_hangup"):
+    for name in ("exit_with", "leave", "on_hangup", "on_reopen", "end_by"):
         monkeypatch.setattr(process, name, made.noted(name))
     for name in ("set_up_logging", "bridge_twisted_log", "log_to_twisted"):
         monkeypatch.setattr(logs, name, made.noted(name))
@@ -371,8 +375,14 @@ def test_the_service_of_twistd_logs_to_twisted(house) -> None:
     assert cli.makeService(parsed("--demo -v 2")) is house
     assert house.config.demo
     assert house.way_out == "", "twistd has signals of its own"
-    hangup = "on_hangup", house, house.reload
-    assert house.events[1:] == [("log_to_twisted", house.config), "service", hangup]
+    assert house.events[1:] == [
+        ("log_to_twisted", house.config),
+        "service",
+        ("end_by", DaphneLikeError, cli.complain),
+        ("on_hangup", house, house.reload),
+        "once it runs",
+        ("on_reopen", house, house.reopen_logs),
+    ]
 
 
 def test_under_twistd_a_file_for_the_log_that_cannot_be_used_is_one_line(

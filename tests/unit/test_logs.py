@@ -8,7 +8,7 @@ import logging
 import logging.config
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ NAMES = ("daphne_like", "asyncio", "twisted")
 @contextmanager
 def unwatched() -> Iterator[logging.Logger]:
     """Loggers as in a process that has set up none; a test has handlers on the root logger."""
+    last = logging.lastResort
     loggers = [logging.getLogger(name) for name in (None, *NAMES)]
     before = [(logger, logger.handlers, logger.level) for logger in loggers]
     for logger in loggers:
@@ -33,6 +34,7 @@ def unwatched() -> Iterator[logging.Logger]:
     try:
         yield loggers[0]
     finally:
+        logging.lastResort = last
         for logger, handlers, level in before:
             for handler in logger.handlers:
                 handler.close()
@@ -109,10 +111,84 @@ def test_our_log_reaches_twisteds_under_its_names_and_levels() -> None:
         ("daphne_like.part", "info", "said"),
         ("daphne_like.part", "warn", "said"),
         ("asyncio.part", "warn", "said"),
+        ("twisted.part", "warn", "said"),
         ("daphne_like", "info", "between"),
         ("daphne_like", "error", "a {brace} of 2"),
         ("daphne_like", "critical", "over"),
     ]
+
+
+def told_to_twisted(say: Callable[[], object], config: Config = Config()) -> list[str]:  # noqa: B008
+    """What reaches Twisted's log while `say` is called, by name and level."""
+    events: list[dict[str, Any]] = []
+    logs.log_to_twisted(config)
+    twisted.logger.globalLogPublisher.addObserver(events.append)
+    try:
+        say()
+    finally:
+        twisted.logger.globalLogPublisher.removeObserver(events.append)
+    return [f"{event['log_namespace']} {event['log_level'].name}" for event in events]
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "told"), [(0, ["mysite warn"]), (1, ["mysite info", "mysite warn"])]
+)
+def test_what_an_application_logs_and_does_not_handle_reaches_twisteds_log_too(
+    capsys, verbosity, told
+) -> None:
+    def say() -> None:
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+            log.log(level, "said")
+
+    log = logging.getLogger("mysite")
+    log.setLevel(logging.DEBUG)
+    with unwatched():
+        assert told_to_twisted(say, Config(verbosity=verbosity)) == told
+    log.setLevel(logging.NOTSET)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_root_logger_handles_is_not_in_twisteds_log_twice() -> None:
+    def say() -> None:
+        logging.getLogger("daphne_like").warning("said")
+        root.addHandler(logging.StreamHandler(theirs))
+        logging.getLogger("daphne_like").warning("theirs")
+        logging.getLogger("mysite").warning("theirs")
+
+    theirs = io.StringIO()
+    with unwatched() as root:
+        assert told_to_twisted(say) == ["daphne_like warn"]
+    assert theirs.getvalue() == "theirs\n" * 2
+
+
+@pytest.mark.parametrize(("name", "told"), [("twisted", []), ("other", ["other error"])])
+def test_an_event_that_comes_back_does_not_go_round(name, told) -> None:
+    def say() -> None:
+        with log_to_logging(name):
+            log.error("an event")
+            logging.getLogger("daphne_like").warning("a record")
+
+    log = twisted.logger.Logger("anywhere")
+    with unwatched():
+        assert told_to_twisted(say) == ["anywhere error", *told, "daphne_like warn"]
+
+
+@contextmanager
+def log_to_logging(name: str) -> Iterator[None]:
+    """As a program that hands Twisted's events over to ``logging``."""
+    observer = twisted.logger.STDLibLogObserver(name)
+    twisted.logger.globalLogPublisher.addObserver(observer)
+    try:
+        yield
+    finally:
+        twisted.logger.globalLogPublisher.removeObserver(observer)
+
+
+def test_a_record_that_cannot_be_formatted_is_python_s_to_tell_of(capsys) -> None:
+    with unwatched():
+        assert told_to_twisted(lambda: logging.getLogger("daphne_like").error("%d", "x")) == []
+        assert told_to_twisted(lambda: logging.getLogger("daphne_like").error("y")) != []
+    assert "--- Logging error ---" in capsys.readouterr().err
 
 
 def test_twisteds_log_reaches_ours_and_standard_output_stays(monkeypatch, caplog) -> None:

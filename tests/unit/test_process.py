@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import twisted.internet
+import twisted.internet.process
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from daphne_like import process
@@ -70,6 +71,7 @@ class Installation:
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
+        self.running: list[Any] = []
 
     def new_loop(self, kind: str) -> Installation:
         self.kinds.append(kind)
@@ -81,7 +83,10 @@ class Installation:
     def install(self, loop: Any) -> None:
         self.loop = loop
         self.openssl = sys.modules.get("OpenSSL", "to be found")
-        sys.modules[REACTOR] = "the reactor"  # type: ignore[assignment]
+        sys.modules[REACTOR] = self  # type: ignore[assignment]
+
+    def callWhenRunning(self, *call: Any) -> None:  # noqa: N802
+        self.running.append(call)
 
 
 @pytest.fixture
@@ -105,10 +110,47 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Installation:
 
 
 def test_the_reactor_is_installed_on_a_new_loop_which_is_the_current_one(installation) -> None:
-    assert process.install_reactor("asyncio") == "the reactor"
+    assert process.install_reactor("asyncio") is installation
     assert installation.kinds == ["asyncio"]
     assert installation.loop is installation.current is installation
     assert installation.executor is None
+
+
+@pytest.mark.parametrize(
+    ("twisteds", "heard"), [(signal.SIG_DFL, False), (signal.SIG_IGN, True), (int, True)]
+)
+def test_on_uvloop_twisted_hears_of_its_processes_by_the_signal_itself(
+    installation, monkeypatch, twisteds, heard
+) -> None:
+    def install(loop: Any) -> None:
+        sys.modules[REACTOR] = reactor  # type: ignore[assignment]
+
+    reaped: list[str] = []
+    handlers: dict[int, Any] = {signal.SIGCHLD: twisteds}
+    reactor = Reactor()
+    monkeypatch.setattr(installation, "install", install)
+    monkeypatch.setattr(process.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(process.signal, "getsignal", handlers.__getitem__)
+    monkeypatch.setattr(twisted.internet.process, "reapAllProcesses", lambda: reaped.append("all"))
+    assert process.install_reactor() is reactor
+    assert handlers[signal.SIGCHLD] is twisteds, "Twisted installs its own when it runs"
+    reactor.run()
+    assert (handlers[signal.SIGCHLD] is not twisteds) is heard
+    if heard:
+        handlers[signal.SIGCHLD](signal.SIGCHLD, None)
+    assert reaped == ["all"] * heard
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_elsewhere_twisted_hears_of_them_by_itself(installation, monkeypatch, missing) -> None:
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(process, "new_loop", lambda kind: "uvloop's" if missing else loop)
+    monkeypatch.setattr(process, "ThreadPoolExecutor", lambda max_workers: max_workers)
+    if missing:
+        monkeypatch.delattr(process.signal, "SIGCHLD")
+    process.install_reactor()
+    assert installation.running == []
+    loop.close()
 
 
 def test_the_collector_looks_at_what_is_new_in_time_unless_told_otherwise(installation) -> None:
@@ -268,6 +310,34 @@ def test_nor_is_it_in_another_thread_than_the_main_one(handlers, monkeypatch) ->
     assert handlers == {}
 
 
+@pytest.mark.parametrize(
+    ("before", "number", "told"),
+    [
+        (signal.SIG_DFL, signal.SIGUSR1, ["reopen"]),
+        (signal.SIG_IGN, signal.SIGUSR1, ["reopen"]),
+        ("twistd's", signal.SIGUSR1, ["rotate", "reopen"]),
+        ("twistd's", None, ["rotate"]),
+    ],
+)
+def test_in_a_process_of_others_files_are_opened_again_after_theirs(
+    handlers, monkeypatch, before, number, told
+) -> None:
+    events: list[str] = []
+    rotate = lambda *_: events.append("rotate")  # noqa: E731
+    handlers[signal.SIGUSR1] = rotate if before == "twistd's" else before
+    monkeypatch.setattr(process.signal, "getsignal", handlers.__getitem__)
+    monkeypatch.setattr(process, "_REOPEN_SIGNAL", number)
+    process.on_reopen(Reactor(), partial(events.append, "reopen"))
+    handlers[signal.SIGUSR1](signal.SIGUSR1, None)
+    assert events == told
+
+
+def test_but_not_in_another_thread_than_the_main_one(handlers, monkeypatch) -> None:
+    monkeypatch.setattr(process.threading, "current_thread", lambda: None)
+    process.on_reopen(Reactor(), int)
+    assert handlers == {}
+
+
 def ended_with(loop: TimelessLoop, left: Any) -> float:
     """The seconds that the end of a process takes in which `left` was left running."""
     loop.create_task(left)
@@ -346,6 +416,23 @@ def test_a_status_is_kept_for_the_exit_and_nothing_printed_is_lost(monkeypatch) 
     call(*arguments)
     assert exits == [3]
     assert written.getvalue() == b"last words"
+
+
+def test_an_error_that_ends_the_process_is_told_without_a_traceback_if_it_is_ours(
+    monkeypatch,
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *given: told.append(given))
+    monkeypatch.setattr(process, "exit_with", told.append)
+
+    def complain(error: Exception) -> int:
+        told.append(str(error))
+        return 7
+
+    process.end_by(ConfigError, complain)
+    sys.excepthook(ConfigError, ConfigError("ours"), None)
+    sys.excepthook(OSError, theirs := OSError("theirs"), None)
+    assert told == ["ours", 7, (OSError, theirs, None)]
 
 
 def test_a_process_that_does_not_end_in_time_is_left(monkeypatch, caplog) -> None:

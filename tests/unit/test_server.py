@@ -136,6 +136,154 @@ def test_a_fault_of_ours_is_logged_and_without_anybody_to_tell_the_reactor_stops
     assert caplog.records[0].exc_info[0] is ZeroDivisionError
 
 
+# --- With privileges ---------------------------------------------------------------------------
+
+
+def test_what_needs_privileges_is_done_before_the_application_is_loaded(house, tmp_path):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await hello(scope, receive, send)
+            return
+        await receive()
+        started.append((len(at.ports), list(at.bound)))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+
+    async def main() -> None:
+        at.service.privilegedStartService()
+        tmp_path.joinpath("server.pem").unlink()
+        assert (at.bound, len(at.ports), started) == (["bound"], 0, [])
+        at.service.startService()
+        await asyncio.sleep(5)
+        assert started == [(0, ["bound"])]
+        assert (await at.get()).startswith("HTTP/1.1 200 ")
+        await at.stopped()
+
+    started: list[Any] = []
+    path = localhost().write_in_one(tmp_path)
+    at = house(app, ssl_certfile=path, lifespan="on")
+    run(main())
+    assert at.failures == []
+
+
+def test_the_loop_has_to_be_the_current_one_by_then(house):
+    async def early() -> None:
+        at.service.privilegedStartService()
+
+    at = house(hello)
+    run(early())
+    serving(at)
+    [error] = at.failures
+    assert "call asyncio.set_event_loop() where the reactor is installed" in str(error)
+    assert at.bound[:2] == ["bound", "unbound"]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_was_bound_is_given_back_by_a_stop_and_by_a_start_that_fails(house, begun):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    async def main() -> None:
+        at.service.privilegedStartService()
+        if begun:
+            at.service.startService()
+            await asyncio.sleep(5)
+        await at.stopped()
+
+    at = house(app, lifespan="on")
+    run(main())
+    assert [error.exit_status for error in at.failures] == [3] * begun
+    assert at.ports == []
+    assert at.bound[:2] == ["bound", "unbound"]
+
+
+def test_what_cannot_be_bound_is_raised_to_who_starts_it(house):
+    def bind() -> None:
+        raise StartupError("permission denied")
+
+    async def main() -> None:
+        at.service.privilegedStartService()
+
+    at = house(hello)
+    at.binding = bind
+    with pytest.raises(StartupError, match="permission denied"):
+        run(main())
+    assert at.bound == ["bound", "unbound"]
+
+
+# --- Again -----------------------------------------------------------------------------------
+
+
+def counting(events: list[str]) -> Any:
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await hello(scope, receive, send)
+            return
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await asyncio.sleep(1)
+            events.append(phase)
+            await send({"type": f"lifespan.{phase}.complete"})
+
+    return app
+
+
+def test_a_service_that_has_stopped_may_be_started_again(house):
+    async def main() -> None:
+        for number in range(3):
+            at.service.startService()
+            await asyncio.sleep(5)
+            assert at.service.ports == at.ports[number:]
+            assert (await at.get()).startswith("HTTP/1.1 200 ")
+            await at.stopped()
+            assert at.service.ports == []
+
+    events: list[str] = []
+    at = house(counting(events), lifespan="on")
+    run(main())
+    assert events == ["startup", "shutdown"] * 3
+    assert at.failures == []
+
+
+def test_a_start_waits_for_the_stop_before_it(house):
+    async def main() -> None:
+        at.service.startService()
+        await asyncio.sleep(5)
+        stopped = at.service.stopService()
+        at.service.startService()
+        assert not stopped.called
+        await asyncio.sleep(5)
+        assert stopped.called
+        assert events == ["startup", "shutdown", "startup"]
+        assert at.service.ports == at.ports[1:]
+        await at.stopped()
+
+    events: list[str] = []
+    at = house(counting(events), lifespan="on")
+    run(main())
+
+
+def test_who_changes_his_mind_again_and_again_is_served_or_not_as_he_said_last(house):
+    async def main(last: bool) -> None:
+        at.service.startService()
+        await asyncio.sleep(5)
+        for _ in range(3):
+            at.service.stopService()
+            at.service.startService()
+        if last:
+            await asyncio.sleep(5)
+            assert at.service.ports == at.ports[1:]
+        await at.stopped()
+        assert events == ["startup", "shutdown"] * (2 if last else 1)
+
+    for last in (True, False):
+        events: list[str] = []
+        at = house(counting(events), lifespan="on")
+        run(main(last))
+        assert at.failures == []
+
+
 # --- Stopping ---------------------------------------------------------------------------------
 
 

@@ -1,9 +1,10 @@
-"""The `twistd daphne-like` command.
+"""The `twistd daphne-like` command, and the reactor `uvloop`.
 
 Twisted reads this file whenever anyone runs `twistd`, so it only names the
-module that has `Options` and `makeService`; it imports none of the server.
+modules that have `Options`, `makeService` and `install`; it imports none of them.
 """
 
+from twisted.application.reactors import Reactor
 from twisted.application.service import ServiceMaker
 
 daphne_like = ServiceMaker(
@@ -12,3 +13,5 @@ daphne_like = ServiceMaker(
     "Serve an ASGI application over HTTP",
     "daphne-like",
 )
+
+uvloop = Reactor("uvloop", "daphne_like.uvloopreactor", "The asyncio reactor on uvloop")

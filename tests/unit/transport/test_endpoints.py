@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,46 @@ def test_what_cannot_be_bound_fails(bound: list[Any], ports: list[Port]) -> None
     failure.addErrback(failed.append)
     assert failed[0].type is StartupError
     assert ports == []
+
+
+class Bindings:
+    """Sockets that are bound by number, and closed."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, int]] = []
+        self.number = 0
+
+    def listen(self, backlog: int, *, path: bool = True) -> Listener:
+        self.number += 1
+        self.events.append(("bound", self.number))
+        self.close = partial(self.events.append, ("closed", self.number))
+        closed = partial(self.events.append, ("removed", self.number)) if path else None
+        return Listener(self, closed)  # type: ignore[arg-type]
+
+
+def test_who_binds_ahead_listens_on_that_and_the_next_time_on_another(ports: list[Port]) -> None:
+    bindings = Bindings()
+    endpoint = NativeEndpoint(Clock(), bindings.listen, LIMITS)
+    endpoint.bind()
+    endpoint.bind()
+    assert (bindings.number, ports) == (1, [])
+    endpoint.listen(Factory())
+    assert bindings.number == 1
+    endpoint.unbind()
+    assert bindings.events == [("bound", 1)], "it is the port's now"
+    endpoint.listen(Factory())
+    assert bindings.number == 2
+
+
+@pytest.mark.parametrize(("path", "left"), [(True, ["closed", "removed"]), (False, ["closed"])])
+def test_what_is_bound_ahead_can_be_given_back(path: bool, left: list[str]) -> None:
+    bindings = Bindings()
+    endpoint = NativeEndpoint(Clock(), partial(bindings.listen, path=path), LIMITS)
+    endpoint.unbind()
+    endpoint.bind()
+    endpoint.unbind()
+    endpoint.unbind()
+    assert bindings.events == [("bound", 1), *((word, 1) for word in left)]
 
 
 def test_a_port_that_cannot_accept_is_given_back(bound: list[Any], ports: list[Port]) -> None:
