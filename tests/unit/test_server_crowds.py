@@ -107,3 +107,14 @@ def test_a_process_that_has_served_enough_is_told_to_stop(house, caplog):
     assert when in (3, 4, 5)
     assert "Stopping: as many requests as --limit-max-requests says have come" in caplog.messages
     assert serving(house(hello), main) == []
+
+
+def test_who_comes_by_a_port_that_is_late_to_close_pauses_nothing(house):
+    async def main(at: House) -> None:
+        await at.stopped()
+        wires = [at.connect(b"") for _ in range(2)]
+        assert not any(port.paused for port in at.ports)
+        for wire in wires:
+            wire.vanish()
+
+    serving(house(hello, connections=2), main)
