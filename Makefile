@@ -25,9 +25,15 @@ PYTHON2_FROM := pyenv install 2.7.18
 PYTHON2 ?= $(shell for p in python2.7 $(wildcard $(HOME)/.pyenv/versions/2.7.*/bin/python); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null && echo "$$p" && break; done)
 
-# The first of some interpreters that runs and is new enough.
-first-python = $(shell for p in $(1); do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+# Django's releases beside the one in the environment; the newest needs a newer Python than we do.
+DJANGO := build/django
+NEWER_PYTHON ?= $(call first-since,12,python3.14 python3.13 python3.12 \
+	$(wildcard $(addprefix $(HOME)/.pyenv/versions/3.,$(addsuffix .*/bin/python,14 13 12))))
+
+# The first of some interpreters that runs and is new enough: for us, or since Python 3.$(1).
+first-python = $(call first-since,11,$(1))
+first-since = $(shell for p in $(2); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, $(1)))' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -108,6 +114,17 @@ tools: ## Install the programs the tests talk to, or name them
 	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
 	@$(if $(PYTHON2),$(MAKE) -s $(SUITE)/.ready,echo "the WebSocket suite is left out; to run it: $(PYTHON2_FROM)")
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE); fi
+	@$(MAKE) -s $(DJANGO)/4.2/.ready
+	@$(if $(NEWER_PYTHON),$(MAKE) -s $(DJANGO)/newest/.ready,echo "the newest Django is left out; it needs Python 3.12")
+
+$(DJANGO)/4.2/.ready: | $(BIN)/python
+	@$(PIP) --upgrade --target $(@D) 'django >= 4.2, < 4.3'
+	@touch $@
+
+$(DJANGO)/newest/.ready: setup.cfg
+	@"$(NEWER_PYTHON)" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --editable '.[http2]' channels django whitenoise
+	@touch $@
 
 $(NODE): tests/live/clients/package.json tests/live/clients/package-lock.json
 	@mkdir -p build/node && cp $^ build/node

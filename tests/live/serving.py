@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 PATIENCE = 30.0
 """Seconds to wait for anything; on a machine that is not overloaded nothing takes one."""
@@ -85,6 +85,9 @@ class Serving:
     command line has no ``-p 0``.
     """
 
+    says = "Listening on"
+    listening = _LISTENING
+
     def __init__(
         self,
         *arguments: str,
@@ -97,8 +100,7 @@ class Serving:
         fds: Sequence[int] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
-        place = ["-p", "0"] if port else []
-        self.command = [*command, *arguments, *place, "--app-dir", str(APPS)]
+        self.command = self.command_line(command, arguments, port=port)
         self.addresses: list[Any] = []
         self._listens = listens
         self._noise = noise
@@ -117,15 +119,21 @@ class Serving:
         self.stderr = Output(self._process.stderr)  # type: ignore[arg-type]
         self.log: Output = getattr(self, log)
 
-    def __enter__(self) -> Serving:
+    def command_line(
+        self, command: Sequence[str], arguments: Sequence[str], *, port: bool
+    ) -> list[str]:
+        place = ["-p", "0"] if port else []
+        return [*command, *arguments, *place, "--app-dir", str(APPS)]
+
+    def __enter__(self) -> Self:
         try:
-            lines = self.log.wait_for("Listening on", self._listens)
+            lines = self.log.wait_for(self.says, self._listens)
             assert len(lines) == self._listens, self.log.lines
         except BaseException:
             self._kill()
             raise
         for line in lines:
-            host, port, path = _LISTENING.search(line).groups()  # type: ignore[union-attr]
+            host, port, path = self.listening.search(line).groups()  # type: ignore[union-attr]
             self.addresses.append(path or (host.strip("[]"), int(port)))
         return self
 
