@@ -53,6 +53,16 @@ class Project:
         shutil.copy(VIEWS, self.place / "mysite" / "urls.py")
         self.add('ALLOWED_HOSTS += ["testserver"]')
 
+    def start_anew(self) -> None:
+        """What ``django-admin startproject`` makes, in place of the example."""
+        shutil.rmtree(self.place)
+        self.place.mkdir()
+        made = self._run(
+            [str(self._release.python), "-m", "django", "startproject", "mysite", "."],
+            self.environment,
+        )
+        assert made.returncode == 0, made.stderr
+
     def add(self, text: str, file: str = "settings.py") -> None:
         """Put lines at the end of a file."""
         with (self.place / "mysite" / file).open("a") as opened:
@@ -89,9 +99,9 @@ class Project:
             **more,
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself."""
-        return self._run([*self.manage, *arguments], self.environment)
+        return self._run([*self.manage, *arguments], {**self.environment, **variables})
 
     def _run(
         self, command: list[str], environment: dict[str, str]
@@ -138,12 +148,12 @@ class Runserver(Serving):
         banner = next(line for line in self.stdout.lines if self.says in line)
         return banner.rpartition(" at ")[2].rstrip("/")
 
-    def sees_change(self, file: Path) -> None:
+    def sees_change(self, file: Path, count: int = 1) -> None:
         """Wait until it reloads for `file`: what it has not looked at before is no change to it."""
 
         def seen() -> bool:
             os.utime(file)
-            return any(f"{file} changed, reloading" in line for line in self.stderr.lines)
+            return sum(f"{file} changed, reloading" in line for line in self.stderr.lines) >= count
 
         eventually(seen)
 

@@ -215,6 +215,23 @@ def test_a_stream_without_an_end_does_not_keep_a_reload_waiting(project) -> None
         assert server.stdout.wait_for("Starting ASGI", count=2)
 
 
+def test_a_view_that_is_stuck_in_its_thread_does_not_keep_a_reload_waiting(project) -> None:
+    with project.runserver(noise=True) as server, closing(server.connect()) as connection:
+        connection.sendall(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually(lambda: "stuck" in server.noted())
+        server.sees_change(project.change("Hello!", "Good day!"))
+        assert server.stderr.wait_for("A thread of the application does not end")
+        assert server.stdout.wait_for("Starting ASGI", count=2)
+
+
+def test_a_file_that_was_broken_is_shown_and_mended_while_it_is_watched(project) -> None:
+    with project.runserver(noise=True) as server:
+        server.sees_change(project.change("def greeting", "def greeting greeting"))
+        assert server.stderr.wait_for("SyntaxError")
+        server.sees_change(project.change("def greeting greeting", "def greeting"), count=2)
+        assert server.stdout.wait_for("Starting ASGI", count=2)
+
+
 @pytest.mark.parametrize("options", [(), ("--noreload",)])
 def test_a_port_in_use_ends_it_with_1_and_in_djangos_words(project, options) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -303,6 +320,29 @@ def test_https_comes_with_http2_and_a_certificate_that_is_made(project, options,
         assert answer.json()["scheme"] == "https"
 
 
+def test_a_project_as_django_makes_it_is_served_with_its_admin(project) -> None:
+    project.start_anew()
+    project.add(
+        'INSTALLED_APPS.insert(0, "daphne_like")\n'
+        'ASGI_APPLICATION = "mysite.asgi.application"\n'
+        'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]'
+    )
+    assert project.run("migrate").returncode == 0
+    who = ("--noinput", "--username", "admin", "--email", "admin@example.org")
+    assert project.run("createsuperuser", *who, DJANGO_SUPERUSER_PASSWORD="open").returncode == 0
+    with (
+        project.runserver("--noreload") as server,
+        httpx.Client(base_url=server.url, follow_redirects=True, timeout=PATIENCE) as client,
+    ):
+        page = client.get("/admin/")
+        assert page.url.path == "/admin/login/"
+        assert client.get("/static/admin/css/base.css").status_code == 200
+        form = {"username": "admin", "password": "open", "next": "/admin/"}
+        form["csrfmiddlewaretoken"] = client.cookies["csrftoken"]
+        answer = client.post("/admin/login/", data=form)
+        assert (answer.status_code, "Site administration" in answer.text) == (200, True)
+
+
 # --- What Django's handler needs --------------------------------------------------------------
 
 
@@ -344,8 +384,8 @@ def test_other_commands_load_no_twisted(project) -> None:
     assert said.returncode == 0, said.stderr
     modules = said.stdout.splitlines()[-1]
     assert "'daphne_like'" in modules
-    for name in ("twisted", "autobahn", "asyncio", "uvloop", "httptools", "zope"):
-        assert f"'{name}'" not in modules or name == "asyncio"
+    for name in ("twisted", "zope", "autobahn", "uvloop", "httptools"):
+        assert f"'{name}'" not in modules
 
 
 def test_an_app_that_imports_the_reactor_does_not_get_another_one_first(project) -> None:

@@ -1,6 +1,7 @@
 """Views for tests of runserver; they take the place of the example's."""
 
 import asyncio
+import threading
 
 from django.core.signals import request_finished, request_started
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
@@ -43,6 +44,11 @@ def groups(request):
     return JsonResponse([group.name for group in Group.objects.all()], safe=False)
 
 
+def stuck(request):
+    noted.append("stuck")
+    threading.Event().wait()
+
+
 async def patient(request):
     noted.append("patient began")
     try:
@@ -74,6 +80,7 @@ urlpatterns = [
     path("fail", fail),
     path("where", where, name="where"),
     path("groups", groups),
+    path("stuck", stuck),
     path("patient", patient),
     path("endless", endless),
     path("noted", read_noted),
