@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as websocket
 
 from daphne_like import __version__
 from tests.frameworks.runserver import Project, Release, Runserver, releases
@@ -93,6 +95,34 @@ def test_each_step_of_a_websocket_is_a_line(server) -> None:
     assert server.get("/ws", upgrade).status == 500, "plain Django serves no WebSockets"
     assert server.stderr.wait_for("WebSocket HANDSHAKING /ws [127.0.0.1:")
     assert server.stderr.wait_for("WebSocket REJECT /ws [127.0.0.1:")
+
+
+ECHO = """
+inner = application
+
+async def application(scope, receive, send):
+    if scope["type"] != "websocket":
+        return await inner(scope, receive, send)
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+"""
+
+
+def test_a_websocket_is_served_within_the_size_that_is_a_setting(project) -> None:
+    project.add(ECHO, "asgi.py")
+    project.add("DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = 10")
+    with project.runserver("--noreload") as server:
+        with websocket(server.url.replace("http", "ws") + "/ws?a=1") as client:
+            client.send("hello")
+            assert client.recv(PATIENCE) == "hello"
+            client.send("hello, everybody")
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE)
+        assert closed.value.rcvd.code == 1009
+        for word in ("HANDSHAKING", "CONNECT", "DISCONNECT"):
+            assert server.stderr.wait_for(f"WebSocket {word} /ws?a=1 [127.0.0.1:")
 
 
 @pytest.mark.parametrize("options", [("--skip-checks",), ("--skip-checks", "--noreload")])

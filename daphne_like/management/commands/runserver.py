@@ -26,9 +26,9 @@ from django.core.management.base import CommandError
 from django.core.management.commands.runserver import Command as CoreCommand
 from django.db import connections
 from django.utils import autoreload
-from twisted.internet.endpoints import quoteStringArgument
 
 from daphne_like import __version__, process
+from daphne_like.endpoints import build_endpoint_description_strings
 from daphne_like.errors import DaphneLikeError
 from daphne_like.management import lines, reloading
 from daphne_like.management.options import add_options
@@ -137,7 +137,7 @@ class Command(StaticCommand):  # type: ignore[misc]
         host = _resolved(self.addr) if self.use_ipv6 else self.addr
         server = self.server_cls(
             self.get_application(options),
-            endpoints=[f"tcp:port={self.port}:interface={quoteStringArgument(host)}"],
+            endpoints=build_endpoint_description_strings(host, int(self.port)),
             signal_handlers=in_main and not options["use_reloader"],
             action_logger=self.log_action,
             http_timeout=options["http_timeout"],
