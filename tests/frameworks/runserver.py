@@ -34,10 +34,12 @@ class Release(NamedTuple):
 
 
 def releases() -> dict[str, Release]:
-    """The one in the environment, an LTS before it, and the newest where a Python is new enough."""
+    """The one in the environment; and, where there is a Python for it, an LTS and the newest."""
     here = Path(sys.executable)
     newest = _DJANGO / "newest" / "bin" / "python"
-    found = {"installed": Release(here, CHECKOUT), "lts": Release(here, _DJANGO / "4.2")}
+    found = {"installed": Release(here, CHECKOUT)}
+    if sys.version_info < (3, 13):
+        found["lts"] = Release(here, _DJANGO / "4.2")
     if newest.exists():
         found["newest"] = Release(newest, CHECKOUT)
     return found

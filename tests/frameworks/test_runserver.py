@@ -394,7 +394,7 @@ def test_who_leaves_ends_the_view_and_the_request_is_finished(
 ) -> None:
     leave(server, path, begun)
     eventually(lambda: ended in server.noted())
-    if release == releases()["lts"]:
+    if release == releases().get("lts"):
         return  # Django looks out for such clients since 5.0: here the server has ended it.
 
     def even() -> bool:
