@@ -14,10 +14,14 @@ APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
 TOOLS := chromium:chromium curl:curl h2load:nghttp2-client haproxy:haproxy nginx:nginx-light node:nodejs npm:npm \
-	openssl:openssl systemd-analyze:systemd systemd-socket-activate:systemd
+	openssl:openssl redis-server:redis-server systemd-analyze:systemd \
+	systemd-socket-activate:systemd
 
 # What Node needs beside itself, in a place that nobody commits.
 NODE := build/node/node_modules/.package-lock.json
+
+# Daphne: its tests in daphne-sdist, and itself in daphne, where nobody finds it who does not look for it.
+DAPHNE := build/daphne/.ready
 
 # The public WebSocket conformance suite, and the only Python it runs on.
 SUITE   := build/conformance/suite
@@ -25,9 +29,15 @@ PYTHON2_FROM := pyenv install 2.7.18
 PYTHON2 ?= $(shell for p in python2.7 $(wildcard $(HOME)/.pyenv/versions/2.7.*/bin/python); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (2, 7))' 2>/dev/null && echo "$$p" && break; done)
 
-# The first of some interpreters that runs and is new enough.
-first-python = $(shell for p in $(1); do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+# Django's releases beside the one in the environment; the newest needs a newer Python than we do.
+DJANGO := build/django
+NEWER_PYTHON ?= $(call first-since,12,python3.14 python3.13 python3.12 \
+	$(wildcard $(addprefix $(HOME)/.pyenv/versions/3.,$(addsuffix .*/bin/python,14 13 12))))
+
+# The first of some interpreters that runs and is new enough: for us, or since Python 3.$(1).
+first-python = $(call first-since,11,$(1))
+first-since = $(shell for p in $(2); do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, $(1)))' 2>/dev/null && echo "$$p" && break; done)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -103,11 +113,30 @@ tools: ## Install the programs the tests talk to, or name them
 	if [ -z "$$lacking" ]; then :; \
 	elif [ -n "$(ROOT)" ] && command -v apt-get >/dev/null; then \
 		$(APT) update && $(APT) install --no-install-recommends $$lacking >/dev/null && \
-		for service in haproxy nginx; do \
+		for service in haproxy nginx redis-server; do \
 			case $$lacking in *$$service*) service $$service stop >/dev/null 2>&1 || true;; esac; done; \
 	else echo "tests that need them are left out; to run them: apt install$$lacking"; fi
 	@$(if $(PYTHON2),$(MAKE) -s $(SUITE)/.ready,echo "the WebSocket suite is left out; to run it: $(PYTHON2_FROM)")
 	@if command -v npm >/dev/null; then $(MAKE) -s $(NODE); fi
+	@$(MAKE) -s $(DJANGO)/4.2/.ready
+	@$(if $(NEWER_PYTHON),$(MAKE) -s $(DJANGO)/newest/.ready,echo "the newest Django is left out; it needs Python 3.12")
+	@$(MAKE) -s $(DAPHNE)
+
+$(DJANGO)/4.2/.ready: | $(BIN)/python
+	@$(PIP) --upgrade --target $(@D) 'django >= 4.2, < 4.3'
+	@touch $@
+
+$(DJANGO)/newest/.ready: setup.cfg
+	@"$(NEWER_PYTHON)" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --editable '.[http2]' channels django whitenoise
+	@touch $@
+
+$(DAPHNE): tests/compat/requirements.txt | $(BIN)/python
+	@rm -rf build/daphne build/daphne-sdist && mkdir -p build/daphne-sdist
+	@$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --dest build/daphne-sdist --requirement $<
+	@tar -xzf build/daphne-sdist/*.tar.gz -C build/daphne-sdist --strip-components 1
+	@$(PIP) --no-deps --target build/daphne --requirement $<
+	@touch $@
 
 $(NODE): tests/live/clients/package.json tests/live/clients/package-lock.json
 	@mkdir -p build/node && cp $^ build/node

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from daphne_like.access_format import (
     Line,
     daphne,
+    daphne_action,
     daphne_beginning,
     daphne_in_colour,
     details,
@@ -118,3 +119,16 @@ class AccessLogger(AccessLog):
         text = self._line(record)
         if text is not None:
             _logger.info("%s", text, extra=details(record))
+
+
+class AccessLogGenerator:
+    """Daphne's own: writes a line to a text stream for each action that it is called with."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __call__(self, protocol: str, action: str, details: dict[str, Any]) -> None:
+        """Write the action's line, if it has one."""
+        text = daphne_action(protocol, action, details, time.time())
+        if text is not None:
+            self.stream.write(text + "\n")

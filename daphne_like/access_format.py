@@ -274,14 +274,26 @@ def daphne(record: Record) -> str | None:
     return _daphne(request, record.started + record.duration, said)
 
 
-_SOCKETS = ("WSDISCONNECT", "WSREJECT")
 _BEGINNINGS = {"connecting": "WSCONNECTING", "connected": "WSCONNECT"}
+_ENDS = {"disconnected": "WSDISCONNECT", "rejected": "WSREJECT"}
+_SOCKETS = tuple(_ENDS.values())
 
 
 def daphne_beginning(request: Request, step: str, now: float) -> str:
     """What Daphne's format says of a WebSocket at a time since the epoch, before it is over."""
     said = f'"{_BEGINNINGS[step]} {escaped(request.raw_path)}" - -'
     return _daphne(request, now, said)
+
+
+def daphne_action(protocol: str, action: str, told: dict[str, Any], now: float) -> str | None:
+    """What Daphne's format says of an action and its details."""
+    if (protocol, action) == ("http", "complete"):
+        said = f'"{told["method"]} {told["path"]}" {told["status"]} {told["size"] or "-"}'
+    elif protocol == "websocket" and action in _BEGINNINGS | _ENDS:
+        said = f'"{(_BEGINNINGS | _ENDS)[action]} {told["path"]}" - -'
+    else:
+        return None
+    return f"{told['client']} - - [{_second(int(now)).clf}] {said}"
 
 
 def _daphne(request: Request, now: float, said: str) -> str:

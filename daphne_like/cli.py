@@ -162,10 +162,17 @@ def needs_twisted_tls(config: Config) -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    """``Options``, for twistd: made when asked for, because its base imports Twisted."""
+    """``Options``, for twistd, and Daphne's ``CommandLineInterface``.
+
+    They are made when asked for, because both need what takes time to import.
+    """
     if name == "Options":
         return _twistd_options()
-    raise AttributeError(name)
+    if name == "CommandLineInterface":
+        from daphne_like.command_line import CommandLineInterface
+
+        return CommandLineInterface
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _twistd_options() -> type:

@@ -46,7 +46,7 @@ class RemoteFault(DaphneLikeError):
         self.fields = fields
 
 
-class AppFault(DaphneLikeError):
+class AppFault(DaphneLikeError, ValueError):
     """The application sent a message that its protocol state does not allow.
 
     Raised out of the application's ``send()``: "If the server receives an invalid event
@@ -61,6 +61,9 @@ class AppFault(DaphneLikeError):
         self.state = state
         self.message = message
         self.fault = fault
+
+    def __reduce__(self) -> tuple[type[AppFault], tuple[str, object, str]]:
+        return type(self), (self.state, self.message, self.fault)
 
 
 class ClientDisconnected(OSError):

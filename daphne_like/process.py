@@ -140,6 +140,15 @@ def _installed() -> Any:
     return reactor
 
 
+def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
+    """The event loop that an asyncio `reactor` runs, also before it runs.
+
+    Twisted keeps it to itself (24.10 to 26.10): the only name of its inside that we use here.
+    """
+    loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+    return loop
+
+
 def _thread_count(text: str | None) -> int | None:
     if not text:
         return None

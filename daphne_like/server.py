@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from daphne_like.access import AccessLog
 from daphne_like.actions import Actions, Tell
-from daphne_like.asgi.application import Application, ASGIApplication, counted, settle
+from daphne_like.asgi.application import Application, ASGIApplication, Live, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import access_log, application_of, asgi, shared_for, take_sockets
 from daphne_like.clock import LoopClock
@@ -356,6 +356,27 @@ class ASGIService(Service):
         """What is listened on, in the order of the configuration; what only redirects is last."""
         return [] if self._listening is None else list(self._listening.ports)
 
+    @property
+    def live(self) -> Collection[Live]:
+        """The exchanges that the application has not ended yet."""
+        return () if self._application is None else tuple(self._application.live)
+
 
 async def _not_loaded(scope: Any, receive: Any, send: Any) -> None:
     """Stands for the application until it is loaded: nobody is accepted before."""
+
+
+# --- Daphne's names -----------------------------------------------------------------------
+
+
+def __getattr__(name: str) -> Any:
+    """``Server``, and ``twisted_loop``, the loop of the reactor, which asking for it installs."""
+    if name == "Server":
+        from daphne_like.standalone import Server
+
+        return Server
+    if name == "twisted_loop":
+        from daphne_like import process
+
+        return process.loop_of(process.install_reactor(tls=True))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,10 @@ import pytest
 from tests.examples.serving import ENVIRONMENT, EXAMPLES
 
 
-@pytest.mark.parametrize(("name", "tests"), [("test_over_a_socket", 1), ("test_in_memory", 3)])
+@pytest.mark.parametrize(
+    ("name", "tests"),
+    [("test_over_a_socket", 1), ("test_in_a_process", 1), ("test_in_memory", 3)],
+)
 def test_the_shown_tests_pass(name: str, tests: int, tmp_path: Path) -> None:
     pytest_alone = [
         sys.executable,

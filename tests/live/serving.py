@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 PATIENCE = 30.0
 """Seconds to wait for anything; on a machine that is not overloaded nothing takes one."""
@@ -85,6 +85,9 @@ class Serving:
     failure; without `port` the command line has no ``-p 0``.
     """
 
+    says = "Listening on"
+    listening = LISTENING
+
     def __init__(
         self,
         *arguments: str,
@@ -97,8 +100,7 @@ class Serving:
         fds: Sequence[int] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
-        place = ["-p", "0"] if port else []
-        self.command = [*command, *arguments, *place, "--app-dir", str(APPS)]
+        self.command = self.command_line(command, arguments, port=port)
         self.addresses: list[Any] = []
         self._listens = listens
         self._noise = noise
@@ -117,9 +119,15 @@ class Serving:
         self.stderr = Output(self._process.stderr)  # type: ignore[arg-type]
         self.log: Output = getattr(self, log)
 
-    def __enter__(self) -> Serving:
+    def command_line(
+        self, command: Sequence[str], arguments: Sequence[str], *, port: bool
+    ) -> list[str]:
+        place = ["-p", "0"] if port else []
+        return [*command, *arguments, *place, "--app-dir", str(APPS)]
+
+    def __enter__(self) -> Self:
         try:
-            lines = self.log.wait_for("Listening on", self._listens)
+            lines = self.log.wait_for(self.says, self._listens)
             assert len(lines) == self._listens, self.log.lines
         except BaseException:
             self._kill()
@@ -129,7 +137,7 @@ class Serving:
 
     def listen_on(self, lines: Iterable[str]) -> None:
         """Talk from now on to where these lines of its log say that it listens."""
-        found = [LISTENING.search(line).groups() for line in lines]  # type: ignore[union-attr]
+        found = [self.listening.search(line).groups() for line in lines]  # type: ignore[union-attr]
         self.addresses = [path or (host.strip("[]"), int(port)) for host, port, path in found]
 
     def __exit__(

@@ -6,13 +6,21 @@ import errno
 import io
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
+from daphne_like import access
+from daphne_like.access import (
+    AccessFile,
+    AccessLog,
+    AccessLogGenerator,
+    AccessLogger,
+    AccessStream,
+)
 from daphne_like.access_format import Line, daphne, daphne_in_colour
 from daphne_like.errors import StartupError
 from daphne_like.exchange import Record, Request
@@ -163,3 +171,35 @@ def test_what_nobody_wants_is_not_made(caplog) -> None:
     caplog.set_level(logging.WARNING, "daphne_like.access")
     AccessLogger(lambda record: pytest.fail("a line was made"))(record())
     assert caplog.records == []
+
+
+# --- Daphne's generator -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("protocol", "action", "said"),
+    [
+        ("http", "complete", '"GET /p?q" 200 22'),
+        ("websocket", "connecting", '"WSCONNECTING /p?q" - -'),
+        ("websocket", "connected", '"WSCONNECT /p?q" - -'),
+        ("websocket", "disconnected", '"WSDISCONNECT /p?q" - -'),
+        ("websocket", "rejected", '"WSREJECT /p?q" - -'),
+        ("websocket", "other", None),
+        ("http", "other", None),
+    ],
+)
+def test_each_action_has_a_line(monkeypatch, protocol: str, action: str, said: str | None) -> None:
+    monkeypatch.setattr(access.time, "time", lambda: 1_000_000.0)
+    when = time.strftime("%d/%b/%Y:%H:%M:%S", time.localtime(1_000_000))
+    stream = io.StringIO()
+    details = {"path": "/p?q", "client": "10.0.0.7:4711", "method": "GET"}
+    AccessLogGenerator(stream)(protocol, action, details | {"status": 200, "size": 22})
+    assert stream.getvalue() == (f"10.0.0.7:4711 - - [{when}] {said}\n" if said else "")
+
+
+def test_nothing_is_a_dash() -> None:
+    stream = io.StringIO()
+    details = {"path": "/", "client": None, "method": "HEAD", "status": 204, "size": 0}
+    AccessLogGenerator(stream)("http", "complete", details)
+    assert stream.getvalue().startswith("None - - [")
+    assert stream.getvalue().endswith('] "HEAD /" 204 -\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import pytest
 
@@ -101,3 +102,10 @@ def test_a_circle_of_causes_has_an_end() -> None:
 def test_a_group_may_hold_the_same_error_twice() -> None:
     gone = ClientDisconnected("gone")
     assert is_disconnect(ExceptionGroup("twice", [gone, gone]))
+
+
+def test_a_fault_of_the_application_is_a_value_error_that_reaches_another_process() -> None:
+    fault = pickle.loads(pickle.dumps(AppFault("IDLE", "http.response.start", "no status")))
+    assert isinstance(fault, ValueError)
+    assert str(fault) == "'http.response.start' in state IDLE: no status"
+    assert (fault.state, fault.message, fault.fault) == ("IDLE", "http.response.start", "no status")

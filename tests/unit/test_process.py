@@ -450,6 +450,15 @@ def test_a_process_that_does_not_end_in_time_is_left(monkeypatch, caplog) -> Non
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+# --- Somebody else's reactor ------------------------------------------------------------------
+
+
+def test_the_loop_of_a_reactor_is_known_before_it_runs() -> None:
+    loop = asyncio.new_event_loop()
+    assert process.loop_of(AsyncioSelectorReactor(loop)) is loop
+    loop.close()
+
+
 # --- Beside somebody else's signals -----------------------------------------------------------
 
 

@@ -528,3 +528,19 @@ def test_who_wants_to_hear_of_every_step_does(house):
         assert (protocol, action, details["status"]) == ("http", "complete", 200)
 
     serving(house(hello), main)
+
+
+# --- Daphne's names ---------------------------------------------------------------------------
+
+
+def test_daphnes_names_are_found_when_they_are_asked_for(monkeypatch):
+    from daphne_like import process, server, standalone
+
+    assert server.Server is standalone.Server
+    loops: list[Any] = []
+    monkeypatch.setattr(process, "install_reactor", lambda *, tls: f"a reactor, {tls}")
+    monkeypatch.setattr(process, "loop_of", lambda reactor: loops.append(reactor) or "its loop")
+    assert server.twisted_loop == "its loop"
+    assert loops == ["a reactor, True"]
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        _ = server.other
