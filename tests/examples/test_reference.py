@@ -10,6 +10,7 @@ from daphne_like.asgi.scope import http_scope, lifespan_scope, websocket_scope
 from daphne_like.config import Config
 from daphne_like.exchange import Request
 from daphne_like.options import OPTIONS
+from daphne_like.places import OWN_KINDS
 from daphne_like.wire.http1_response import ResponseSide
 from tests.examples.pages import DOCS, rows, section
 from tests.examples.serving import CHECKOUT
@@ -92,3 +93,9 @@ def test_configure_takes_every_option_by_the_name_that_the_page_says() -> None:
     for option in OPTIONS:
         spelled = {flag.removeprefix("--").replace("-", "_") for flag in option.flags}
         assert option.name in spelled or said[option.name] in option.flags
+
+
+def test_the_strings_with_fast_transports_are_those_of_the_page() -> None:
+    page = (DOCS / "reference/command-line.md").read_text()
+    table = page.partition("| String | Arguments")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+):", table, re.MULTILINE)) == OWN_KINDS

@@ -191,5 +191,5 @@ def test_an_application_that_cannot_start_is_given_up(tmp_path: Path) -> None:
         text = (tmp_path / "mysite.conf").read_text()
         (tmp_path / "mysite.conf").write_text(text.replace("mysite.asgi:", "no_such_module:"))
         at.control("update")
-        at.wait_for(lambda: "EXITED" in at.control("status") or "FATAL" in at.control("status"))
-        assert "RUNNING" not in at.control("status")
+        at.wait_for(lambda: len(re.findall("EXITED|FATAL", at.control("status"))) == 2)
+        assert "there is no module 'no_such_module'" in at.log(0)

@@ -42,7 +42,7 @@ def test_it_is_on_the_roll_until_it_is_lost(loop: Loop) -> None:
     assert transport.client is None
     assert transport.snapshot() == (3.0, 0, "a word", ())
     transport.cut("over")
-    transport.drain()
+    transport.cut("over")
     loop.turn()
     assert native.calls == ["pause", "abort"]
     transport.connection_lost(None)
