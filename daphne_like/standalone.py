@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -137,9 +137,14 @@ class _Announced(ASGIService):
     """The service of a :class:`Server`, which hears when everything listens."""
 
     def __init__(self, server: Server, config: Config, reactor: Any) -> None:
-        def application(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-            # Each time anew: agents that measure put a property in its place.
-            return server.application(scope, receive, send)
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                # Each time anew: agents that measure put a property in its place.
+                await server.application(scope, receive, send)
+            except KeyboardInterrupt:
+                # It would end the event loop, and with it what others are in the middle of.
+                server.stop()
+                raise asyncio.CancelledError from None
 
         super().__init__(
             config,

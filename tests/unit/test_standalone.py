@@ -164,6 +164,19 @@ def test_an_agent_may_put_a_property_in_the_place_of_the_application(below: Stan
     assert asked == ["http"]
 
 
+def test_an_interrupt_in_the_application_stops_the_server(below: Standing, caplog) -> None:
+    async def interrupted(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyboardInterrupt
+
+    server = Server(interrupted, [PLACE], options={"lifespan": "off"})
+    below.main = lambda: wires.append(below.connect())
+    wires: list[Any] = []
+    server.run()
+    assert wires[0].received.startswith(b"HTTP/1.1 500")
+    assert below.calls[-1] == "stop from thread"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 @pytest.mark.parametrize(("verbosity", "debug"), [(1, False), (3, True)])
 def test_most_words_turn_on_the_loops_debug_mode(below: Standing, verbosity, debug) -> None:
     Server(hello, [PLACE], verbosity=verbosity).run()
