@@ -247,6 +247,22 @@ def test_stopped_before_it_runs_it_does_nothing(below: Standing) -> None:
     assert below.calls == below.asked == []
 
 
+def test_stopped_while_the_reactor_is_about_to_run_it_does_not_listen(below, monkeypatch) -> None:
+    server = Server(hello, [PLACE])
+    monkeypatch.setattr(below, "bridge_twisted_log", server.stop)
+    server.run()
+    assert below.calls[-1] == "stop from thread"
+    assert below.asked == []
+
+
+def test_what_cannot_be_called_is_not_served(below: Standing) -> None:
+    server = Server("a word", [PLACE])  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as left:
+        server.run()
+    assert left.value.code == 2
+    assert str(server.failure) == "'a word' is no ASGI application: it cannot be called."
+
+
 def test_a_reactor_that_runs_is_stopped_from_any_thread(below: Standing) -> None:
     server = Server(hello, [PLACE])
     below.main = server.stop
