@@ -20,6 +20,7 @@ from daphne_like.arguments import DESCRIPTION
 from daphne_like.asgi.loading import single_callable
 from daphne_like.config import LOG_FORMAT, Config
 from daphne_like.endpoints import build_endpoint_description_strings
+from daphne_like.errors import ConfigError
 from daphne_like.options import APPLICATION, OPTIONS, Option
 from daphne_like.places import addresses
 from daphne_like.standalone import Server
@@ -81,22 +82,27 @@ class CommandLineInterface:
         return import_by_path(asgi_app_path)
 
     def run(self, args: Sequence[str]) -> None:
-        """Serve as `args` say; leaves the process with status 1 where that cannot begin.
+        """Serve as `args` say; leaves the process with a status where that cannot begin.
 
-        Raises ``argparse.ArgumentError`` for an option of proxies without
-        ``--proxy-headers``.
+        It is 2 for wrong arguments, 3 where the application cannot start, and 1 else. Raises
+        ``argparse.ArgumentError`` for an option of proxies without ``--proxy-headers``.
         """
         asked = self.parser.parse_args(args)
         level = max(logging.DEBUG, logging.WARNING - 10 * asked.verbosity)
         logging.basicConfig(level=level, format=asked.log_fmt or LOG_FORMAT)
         sys.path.insert(0, ".")
-        application = self.load_asgi_app(asked.application)
-        if callable(application):
-            application = single_callable(application, asked.application)
+        application = self._single(self.load_asgi_app(asked.application), asked.application)
         with _access_log(asked) as stream:
             self._serve(asked, application, AccessLogGenerator(stream) if stream else None)
         if self.server.abort_start:
             sys.exit(1)
+
+    def _single(self, application: Any, name: str) -> Any:
+        """What cannot be called at all is for the server to refuse: it may be one of a test."""
+        try:
+            return single_callable(application, name) if callable(application) else application
+        except ConfigError as error:
+            self.parser.error(str(error))
 
     def _serve(
         self, asked: argparse.Namespace, application: Any, action_logger: Tell | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -89,6 +89,8 @@ class Server:
             raise SystemExit(getattr(self.failure, "exit_status", 1)) from self.failure
 
     def _serve(self, config: Config) -> None:
+        if not callable(self.application):
+            raise ConfigError(f"{self.application!r} is no ASGI application: it cannot be called.")
         reactor = self._reactor = process.install_reactor(tls=True)
         loop = process.loop_of(reactor)
         asyncio.set_event_loop(loop)  # This may be another thread than the one that made it.
@@ -137,9 +139,14 @@ class _Announced(ASGIService):
     """The service of a :class:`Server`, which hears when everything listens."""
 
     def __init__(self, server: Server, config: Config, reactor: Any) -> None:
-        def application(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-            # Each time anew: agents that measure put a property in its place.
-            return server.application(scope, receive, send)
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                # Each time anew: agents that measure put a property in its place.
+                await server.application(scope, receive, send)
+            except KeyboardInterrupt:
+                # It would end the event loop, and with it what others are in the middle of.
+                server.stop()
+                raise asyncio.CancelledError from None
 
         super().__init__(
             config,
@@ -151,8 +158,12 @@ class _Announced(ASGIService):
         self._server = server
 
     async def start(self) -> None:
+        server = self._server
+        if server.abort_start:  # It was told to stop while the reactor was about to run.
+            server.stop()
+            return
         await super().start()
-        server, hosts = self._server, [cast(Any, port.getHost()) for port in self.ports]
+        hosts = [cast(Any, port.getHost()) for port in self.ports]
         server.listening_addresses += [(at.host, at.port) for at in hosts if hasattr(at, "port")]
         if server.ready_callable is not None:
             server.ready_callable()

@@ -6,14 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.live.serving import PATIENCE, Serving, dial, wait_until
+from tests.live.serving import PATIENCE, Serving
+from tests.support.redis import redis
 
 CHAT = Path(__file__).with_name("chat")
 
@@ -49,23 +50,6 @@ def test_with_daphne_it_takes_daphnes_or_ours_where_told(
 
 
 # --- The chat, served -------------------------------------------------------------------------
-
-
-@contextmanager
-def redis(program: str, place: Path) -> Iterator[str]:
-    """A Redis that keeps nothing; its address."""
-    path = place / "redis"
-    nothing = ["--port", "0", "--save", "", "--appendonly", "no", "--dir", str(place)]
-    with subprocess.Popen(
-        [program, *nothing, "--unixsocket", str(path)], stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_until(path.exists)
-            dial(str(path)).close()
-            yield f"unix://{path}"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 def chat(place: Path, layer: str = "") -> Serving:

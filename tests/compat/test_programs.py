@@ -12,15 +12,20 @@ import pytest
 
 from tests.live.serving import Serving, failure
 
+methods = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+
 PROGRAMS = Path(__file__).with_name("programs")
 INTERFACE = (sys.executable, "-X", "dev", str(PROGRAMS / "interface.py"))
 
 
-def ran(program: str, *words: str, complaint: str = "") -> list[str]:
-    """The lines of a program that has ended well, and had nothing else to complain of."""
+def ran(program: str, *words: str, complaint: str = "", place: Path | None = None) -> list[str]:
+    """The lines of a program that has ended well, and had nothing else to complain of.
+
+    What it leaves for other processes is in `place`.
+    """
     done = subprocess.run(
         [sys.executable, "-X", "dev", f"{PROGRAMS / program}.py", *words],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(place or "")},
         capture_output=True,
         text=True,
         timeout=60,
@@ -44,10 +49,17 @@ def test_an_agent_can_take_the_place_of_the_application() -> None:
     assert ran("measured") == ["b'hello'", "['lifespan', 'http']"]
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@methods
 def test_a_process_can_be_overridden_and_tells_what_has_ended_it(method: str) -> None:
     said = ran("overridden", method, complaint="the address is in use")
     assert said == ["b'hello'", "SystemExit(1) True", "False"]
+
+
+@methods
+def test_an_instance_serves_for_the_length_of_a_with(method: str, tmp_path: Path) -> None:
+    served = ["setup", "b'hello'", "b'noted'", "/ http.request"]
+    late = "The server did not start: it has not said why"
+    assert ran("instance", method, place=tmp_path) == [*served, late]
 
 
 # --- The command line as a class --------------------------------------------------------------

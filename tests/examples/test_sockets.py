@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.examples.serving import EXAMPLES, PATIENCE, Server, serving
+from tests.examples.serving import ENVIRONMENT, EXAMPLES, PATIENCE, Server, serving
+from tests.support.redis import redis
 
 STARLETTE = ("starlette", "chat:app", "/chat")
 CHANNELS = ("channels", "mysite.asgi:application", "/lobby/socket")
@@ -20,10 +21,15 @@ both = pytest.mark.parametrize("example", [STARLETTE, CHANNELS], ids=lambda exam
 
 
 @contextmanager
-def chatting(example: tuple[str, str, str], place: Path) -> Iterator[tuple[Server, str]]:
+def chatting(
+    example: tuple[str, str, str], place: Path, environment: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[tuple[Server, str]]:
     """Serve an example: the server, and where its socket is."""
     name, application, path = example
-    with serving(application, "-p", "0", directory=EXAMPLES / name, place=place) as server:
+    where = EXAMPLES / name
+    with serving(
+        application, "-p", "0", directory=where, place=place, environment=environment
+    ) as server:
         yield server, f"ws://127.0.0.1:{server.port}{path}"
 
 
@@ -86,6 +92,23 @@ def test_a_stopping_server_closes_with_1012(example: tuple[str, str, str], tmp_p
     if example is CHANNELS:
         assert "somebody left chat.lobby with 1012" in server.log
     assert "Traceback" not in server.log
+
+
+def test_processes_of_channels_meet_in_redis(tool: Callable[[str], str], tmp_path: Path) -> None:
+    place, *places = (tmp_path / name for name in ("redis", "one", "other"))
+    for each in (place, *places):
+        each.mkdir()
+    with redis(tool("redis-server"), place) as layer, ExitStack() as block:
+        there = {**ENVIRONMENT, "REDIS_URL": layer}
+        urls = [
+            block.enter_context(chatting(CHANNELS, each, environment=there))[1] for each in places
+        ]
+        ada, bob = (block.enter_context(guest(url)) for url in urls)
+        assert heard(bob) == "somebody came", "and he is in the group"
+        say(ada, CHANNELS, "Hello, Bob!")
+        for client in (ada, bob):
+            while heard(client) != "Hello, Bob!":
+                pass
 
 
 def test_channels_serves_the_page_and_refuses_those_of_elsewhere(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from daphne_like.access_format import (
     LETTERS,
     compiled,
     daphne,
+    daphne_action,
     daphne_in_colour,
     details,
 )
@@ -312,3 +313,28 @@ def test_each_byte_that_acts_is_shown() -> None:
     assert shown.startswith(r"\x00\x01")
     assert shown.count("\\") == 256 - len("".join(map(chr, range(32, 127)))) + 2
     assert made("%(a)s", request([(b"user-agent", b'"\\\x7f\xff')])) == r"\x22\x5c\x7f\xff"
+
+
+# --- Actions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("protocol", "action", "size", "said"),
+    [
+        ("http", "complete", 22, '"GET /p?q" 200 22'),
+        ("http", "complete", 0, '"GET /p?q" 200 -'),
+        ("websocket", "connecting", 0, '"WSCONNECTING /p?q" - -'),
+        ("websocket", "connected", 0, '"WSCONNECT /p?q" - -'),
+        ("websocket", "disconnected", 0, '"WSDISCONNECT /p?q" - -'),
+        ("websocket", "rejected", 0, '"WSREJECT /p?q" - -'),
+    ],
+)
+def test_daphnes_format_has_a_line_for_each_action(protocol, action, size, said) -> None:
+    when = time.strftime("%d/%b/%Y:%H:%M:%S", time.localtime(ENDED))
+    told = {"path": "/p?q", "client": None, "method": "GET", "status": 200, "size": size}
+    assert daphne_action(protocol, action, told, ENDED) == f"None - - [{when}] {said}"
+
+
+@pytest.mark.parametrize("action", [("http", "other"), ("websocket", "complete"), ("x", "y")])
+def test_an_action_that_daphne_does_not_know_has_no_line(action: tuple[str, str]) -> None:
+    assert daphne_action(*action, {}, ENDED) is None

@@ -164,6 +164,19 @@ def test_an_agent_may_put_a_property_in_the_place_of_the_application(below: Stan
     assert asked == ["http"]
 
 
+def test_an_interrupt_in_the_application_stops_the_server(below: Standing, caplog) -> None:
+    async def interrupted(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyboardInterrupt
+
+    server = Server(interrupted, [PLACE], options={"lifespan": "off"})
+    below.main = lambda: wires.append(below.connect())
+    wires: list[Any] = []
+    server.run()
+    assert wires[0].received.startswith(b"HTTP/1.1 500")
+    assert below.calls[-1] == "stop from thread"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 @pytest.mark.parametrize(("verbosity", "debug"), [(1, False), (3, True)])
 def test_most_words_turn_on_the_loops_debug_mode(below: Standing, verbosity, debug) -> None:
     Server(hello, [PLACE], verbosity=verbosity).run()
@@ -232,6 +245,22 @@ def test_stopped_before_it_runs_it_does_nothing(below: Standing) -> None:
     server.run()
     assert server.abort_start
     assert below.calls == below.asked == []
+
+
+def test_stopped_while_the_reactor_is_about_to_run_it_does_not_listen(below, monkeypatch) -> None:
+    server = Server(hello, [PLACE])
+    monkeypatch.setattr(below, "bridge_twisted_log", server.stop)
+    server.run()
+    assert below.calls[-1] == "stop from thread"
+    assert below.asked == []
+
+
+def test_what_cannot_be_called_is_not_served(below: Standing) -> None:
+    server = Server("a word", [PLACE])  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as left:
+        server.run()
+    assert left.value.code == 2
+    assert str(server.failure) == "'a word' is no ASGI application: it cannot be called."
 
 
 def test_a_reactor_that_runs_is_stopped_from_any_thread(below: Standing) -> None:

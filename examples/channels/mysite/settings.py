@@ -16,5 +16,10 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# The memory of one process: several processes need a layer that they share, channels_redis.
+# The memory of one process; several need a layer that they share.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+if redis := os.environ.get("REDIS_URL"):
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [redis]},
+    }
