@@ -201,6 +201,8 @@ class ASGIService(Service):
         self._stage = Stage.STOPPED
         if self._lifespan is not None:
             await self._lifespan.shutdown()
+        if self._application is not None:
+            await self._application.close()
         if self._admin is not None:
             await self._admin.close()
         if self._watchdog is not None:
