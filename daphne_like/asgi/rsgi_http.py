@@ -78,9 +78,10 @@ class Incoming:
 class HTTPProtocol:
     """One request, as its application sees it.
 
-    The body is read once, whole by a call or in pieces by iteration. Of the ``response_``
-    methods one is called, once. What cannot be done raises :data:`ProtocolError`, and reading
-    from a client that has left :data:`ProtocolClosed`.
+    The body is read once, whole by a call or in pieces by iteration. The first of the
+    ``response_`` methods that is called counts, and others are without effect, as applications of
+    Granian's expect. What cannot be done raises :data:`ProtocolError`, and reading from a client
+    that has left :data:`ProtocolClosed`.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,15 +137,16 @@ class HTTPProtocol:
 
     def response_stream(self, status: int, headers: Pairs) -> StreamTransport:
         """Begin a response whose body follows in pieces, to the application's end."""
+        if self._responded:
+            raise ProtocolError("there is a response already")
         self._respond(partial(self._send, _head(status, headers)))
         self._streams = True
         return StreamTransport(self.outbox, self._incoming, self._send)
 
     def _respond(self, call: partial[Any]) -> None:
-        if self._responded:
-            raise ProtocolError("there is a response already")
-        self._responded = True
-        self.outbox.put(call)
+        if not self._responded:
+            self._responded = True
+            self.outbox.put(call)
 
     async def finish(self) -> None:
         """The application has returned: what it has begun is complete."""

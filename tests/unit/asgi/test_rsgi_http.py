@@ -90,10 +90,20 @@ def test_a_response_goes_out_though_its_application_goes_on():
     run(main())
 
 
-def test_a_second_response_is_an_error_and_the_first_one_holds(caplog):
+def test_the_first_response_counts():
+    """Emmett's handler gives another one when its stream is over."""
+
     async def app(scope, protocol):
         protocol.response_str(200, [], "first")
         protocol.response_empty(500, [])
+
+    assert answered(app).calls == [("respond", 200, b"first")]
+
+
+def test_a_stream_behind_a_response_is_an_error_and_the_response_holds(caplog):
+    async def app(scope, protocol):
+        protocol.response_str(200, [], "first")
+        protocol.response_stream(200, [])
 
     assert answered(app).calls == [("respond", 200, b"first")]
     assert "there is a response already" in caplog.text
