@@ -196,22 +196,23 @@ def test_django_finishes_every_request(client):
 @pytest.mark.parametrize("path", FRAMEWORKS.values(), ids=FRAMEWORKS)
 def test_a_stopping_server_lets_a_response_end(path, loop):
     with ServingFramework(path, "--loop", loop) as server:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
-            with client.stream("GET", "/events") as answer:
-                lines = answer.iter_lines()
-                assert next(lines) == "data: 0"
-                for _ in range(3):
-                    assert httpx.post(f"{server.url}/next", timeout=PATIENCE).status_code == 204
-                server.tell(15)
-                assert [line for line in lines if line] == ["data: 1", "data: 2"]
+        with httpx.stream("GET", f"{server.url}/events", timeout=PATIENCE) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "data: 0"
+            for _ in range(3):
+                assert httpx.post(f"{server.url}/next", timeout=PATIENCE).status_code == 204
+            server.tell(15)
+            assert [line for line in lines if line] == ["data: 1", "data: 2"]
         assert server.wait() == 0
 
 
 def test_a_stopping_server_does_not_wait_for_ever():
     options = "--graceful-timeout", "0.5", "--application-close-timeout", "0.5"
-    with ServingFramework("flask_app:app", *options, noise=True) as server:
-        with httpx.stream("GET", f"{server.url}/events", timeout=PATIENCE) as answer:
-            assert next(answer.iter_lines()) == "data: 0"
-            server.tell(15)
-            assert server.wait() == 0
+    with (
+        ServingFramework("flask_app:app", *options, noise=True) as server,
+        httpx.stream("GET", f"{server.url}/events", timeout=PATIENCE) as answer,
+    ):
+        assert next(answer.iter_lines()) == "data: 0"
+        server.tell(15)
+        assert server.wait() == 0
     assert "1 of the threads wsgi-… do not end: left behind" in server.errors

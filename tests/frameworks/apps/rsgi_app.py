@@ -11,7 +11,7 @@ noted: list[str] = []
 
 
 class Application:
-    """Its life waits for coroutines by ``run_until_complete``, as Granian's documentation has it."""
+    """Its life waits for coroutines, as Granian lets it."""
 
     def __rsgi_init__(self, loop):
         self.pool = loop.run_until_complete(self.connect())
