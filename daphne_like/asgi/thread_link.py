@@ -24,8 +24,8 @@ _Answer = tuple[Any, BaseException | None]
 class Link:
     """One request's: `run` is the loop's side, a coroutine; `ask` and `tell` are the thread's.
 
-    When `run` is cancelled the thread goes on, since no thread can be stopped, but whatever it
-    asks from then on raises :class:`ClientDisconnected`.
+    When `run` is cancelled the thread goes on, since no thread can be stopped. Whatever is asked
+    when `run` is over raises :class:`ClientDisconnected`.
     """
 
     __slots__ = ("_answers", "_failure", "_gone", "_loop", "_said", "_turn", "_waiter")
@@ -85,10 +85,9 @@ class Link:
         loan.submit(self._work, work)
         try:
             await self._listen()
-        except BaseException:
+        finally:  # Nobody waits for an answer for ever, not even a thread that was forgotten.
             self._gone = True
             self._answers.put((None, ClientDisconnected("the request is over")))
-            raise
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

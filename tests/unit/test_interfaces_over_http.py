@@ -80,10 +80,9 @@ each_hello = pytest.mark.parametrize("app", [wsgi_hello, RsgiHello()], ids=["wsg
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Callable[..., House]:
-    def make(app: Any) -> House:
-        return House(
-            monkeypatch, adapted(app, "it", Limits()), no_date_header=True, no_server_name=True
-        )
+    def make(app: Any, **options: Any) -> House:
+        quiet = {"no_date_header": True, "no_server_name": True}
+        return House(monkeypatch, adapted(app, "it", Limits()), **quiet, **options)
 
     return make
 
@@ -155,6 +154,18 @@ def test_who_waits_to_be_told_to_continue_is_told_when_the_body_is_read(house, a
         wire.vanish()
 
     serving(house(app), main)
+
+
+@each_echo
+def test_a_body_that_is_too_long_is_refused(house, app):
+    async def main(at):
+        wire = at.connect(CHUNKED + b"4\r\nabcd\r\n")
+        await until(lambda: b"abcd" in wire.received)
+        wire.send(b"8\r\nefghijkl\r\n" + LAST)
+        await until(lambda: wire.closed)
+        assert b"efgh" not in wire.received
+
+    serving(house(app, body_size=10), main)
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "rsgi"])

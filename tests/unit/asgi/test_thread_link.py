@@ -120,6 +120,34 @@ def test_several_threads_of_an_application_may_ask():
     linked(main)
 
 
+def test_another_thread_that_goes_on_asking_hears_that_it_is_over():
+    async def main(at):
+        asked = threading.Event()
+
+        async def slow():
+            asked.set()
+            await asyncio.sleep(0)
+
+        def ask_on():
+            while True:
+                at.link.ask(slow)
+
+        def ask():
+            with pytest.raises(ClientDisconnected):
+                ask_on()
+            heard.set()
+
+        def work():
+            threading.Thread(target=ask).start()
+            assert asked.wait(PATIENCE)
+
+        heard = threading.Event()
+        await at.run(work)
+        assert await asyncio.to_thread(heard.wait, PATIENCE)
+
+    linked(main)
+
+
 def test_a_thread_whose_request_is_cancelled_hears_of_it_when_it_asks():
     async def main(at):
         gate, heard = Gate(), []
