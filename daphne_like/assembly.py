@@ -23,11 +23,15 @@ from daphne_like.access import AccessFile, AccessLog, AccessLogger, AccessStream
 from daphne_like.access_format import compiled, daphne_in_colour
 from daphne_like.admission import admitted, admitted_sockets
 from daphne_like.asgi.application import Application, ASGIApplication
+from daphne_like.asgi.interfaces import adapted
 from daphne_like.asgi.loading import load, look_in
+from daphne_like.asgi.threads import Threads, ThreadSensitive
+from daphne_like.asgi.wsgi import WSGI
 from daphne_like.clock import LoopClock
 from daphne_like.compression import Compression
 from daphne_like.config import Config
 from daphne_like.encryption import Encryption
+from daphne_like.errors import ConfigError
 from daphne_like.exchange import Address, Open, spelled
 from daphne_like.limits import Limits
 from daphne_like.logs import wants_colour
@@ -94,9 +98,11 @@ def negotiation_of(config: Config, shared: Shared) -> Negotiation:
 def application_of(config: Config) -> ASGIApplication:
     """The application that `config` names; raises :class:`DaphneLikeError`."""
     if config.demo:
-        return load("daphne_like.demo:application")
-    look_in(config.app_dir)
-    return load(cast(str, config.application), factory=config.factory)
+        found = load("daphne_like.demo:application")
+    else:
+        look_in(config.app_dir)
+        found = load(cast(str, config.application), factory=config.factory)
+    return adapted(*found, config.limits, config.interface)
 
 
 async def rehearse(config: Config, reactor: Any) -> None:
@@ -170,6 +176,12 @@ def opened_by(
 
 def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop) -> Application:
     """The application `call`, run as `config` says."""
+    threads = call.threads if isinstance(call, WSGI) else None
+    if config.limits.sync_threads:
+        if threads is not None:
+            raise ConfigError("--sync-threads is for ASGI: for WSGI it is --wsgi-threads.")
+        threads = Threads(config.limits.sync_threads, "sync")
+        call = ThreadSensitive(call, threads)
     # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
     return Application(
         call,
@@ -179,6 +191,7 @@ def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop)
         now=time.perf_counter,
         compression=_compression(config),
         close_code=config.ws_close_code,
+        threads=threads,
     )
 
 

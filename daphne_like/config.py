@@ -40,6 +40,14 @@ class Config(TLSConfig):
         group="Application",
         help="The application's path names a function that returns it.",
     )
+    interface: str = option(
+        "auto",
+        "--interface",
+        group="Application",
+        help="What the application speaks; auto finds it out, and takes for ASGI what is that and "
+        "something else.",
+        choices=("auto", "asgi3", "asgi2", "wsgi", "rsgi"),
+    )
     app_dir: str = option(
         ".",
         "--app-dir",

@@ -82,6 +82,18 @@ class Limits:
         "With the application at the same time; further ones are answered 503. 0 for no limit.",
         "--limit-concurrency",
     )
+    sync_threads: int = _limit(
+        0,
+        "threads",
+        "For synchronous code of ASGI applications that asgiref runs, Django's views for example; "
+        "requests that need one wait for theirs. 0 for asgiref's own way: a thread is started "
+        "for each.",
+    )
+    wsgi_threads: int = _limit(
+        16,
+        "threads",
+        "For the requests of a WSGI application; further ones wait, with their bodies unread.",
+    )
     connection_requests: int = _limit(
         0,
         "requests",

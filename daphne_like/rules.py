@@ -209,5 +209,7 @@ def _check_limits(limits: Limits, flags: Mapping[str, str]) -> None:
     if 0 < limits.tls_empty_size <= _RECORD_AND_MORE:
         size = limits.tls_empty_size
         raise ConfigError(f"--tls-empty-size {size} is less than a record: give 0, or 17409 up.")
+    if not limits.wsgi_threads:
+        raise ConfigError("--wsgi-threads 0: nothing could run; give 1 or more.")
     if limits.max_requests_jitter and not limits.max_requests:
         raise ConfigError("--limit-max-requests-jitter is nothing without --limit-max-requests.")

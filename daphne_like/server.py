@@ -184,6 +184,8 @@ class ASGIService(Service):
         self._enter(Stage.STOPPED)
         if self._lifespan is not None:
             await self._lifespan.shutdown()
+        if self._application is not None:
+            await self._application.close()
         if self._admin is not None:
             await self._admin.close()
         if self._watchdog is not None:

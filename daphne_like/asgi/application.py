@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daphne_like.asgi.ebb import Ebb
 from daphne_like.asgi.http import HTTPExchange
@@ -26,6 +26,9 @@ from daphne_like.compression import Compression
 from daphne_like.exchange import Address, Beginning, Observer, Request, Stream
 from daphne_like.limits import Limits
 from daphne_like.tally import ONE_BY_ONE, Tally, and_others
+
+if TYPE_CHECKING:
+    from daphne_like.asgi.threads import Threads
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -42,7 +45,8 @@ class Application:
 
     ``now`` is a clock in seconds, the loop's unless another is given. ``compression`` is what
     WebSockets may agree to with their clients; ``close_code`` is the one that they are closed
-    with when the server stops. ``sockets`` counts those of each client.
+    with when the server stops. ``sockets`` counts those of each client. ``threads`` are what its
+    synchronous code runs in.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Application:
         now: Callable[[], float] | None = None,
         compression: Compression | None = None,
         close_code: int = 1012,
+        threads: Threads | None = None,
     ) -> None:
         self.call = call
         self.limits = limits
@@ -72,6 +77,7 @@ class Application:
         self.sockets: Counter[str] = Counter()
         self.late = Tally(self.now, most=ONE_BY_ONE)
         self.broken = Tally(self.now, most=ONE_BY_ONE)
+        self._threads = threads
         self._unwilling = Tally(self.now, most=ONE_BY_ONE)
         self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
@@ -163,6 +169,11 @@ class Application:
         if tasks:
             _logger.warning("%s did not finish in time: cancelled.", counted(tasks, "request"))
             await asyncio.wait(tasks, timeout=self.limits.application_close_timeout)
+
+    async def close(self) -> None:
+        """Let the threads of the application end, as far as they do in time."""
+        if self._threads is not None:
+            await self._threads.close(self.limits.application_close_timeout)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel the tasks of all live exchanges, and return them."""

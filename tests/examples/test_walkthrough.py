@@ -53,6 +53,7 @@ def print_of(command: str, port: int, size: int) -> str:
     [
         ("tutorial/first-application.md", "tutorial"),
         ("how-to/frameworks.md", "frameworks"),
+        ("how-to/interfaces.md", "interfaces"),  # flask_app and rsgi_app
     ],
 )
 def test_a_page_does_what_it_says(

@@ -16,6 +16,7 @@ class ServingFramework(Serving):
     """One of the applications in ``apps/``."""
 
     def __init__(self, application: str, *options: str, **more: Any) -> None:
+        self.application = application
         environment = {"PYTHONPATH": str(APPS), "PYTHONUNBUFFERED": "1"}
         super().__init__(application, *options, environment=environment, **more)
 

@@ -191,6 +191,10 @@ class Serving:
         return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def exit_status(self) -> int | None:
         return self._process.poll()
 

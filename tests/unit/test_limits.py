@@ -26,6 +26,7 @@ UNITS = {
     "requests",
     "sockets",
     "handshakes",
+    "threads",
 }
 
 

@@ -238,6 +238,10 @@ def test_who_redirects_to_https_knows_where_it_is(values) -> None:
         ({"demo": True, "unsent_budget": 2**31}, "--unsent-budget 2147483648 is .* 2147483647 at"),
         ({"demo": True, "backlog": 2**31}, "--backlog 2147483648 is too much; 2147483647 at most"),
         (
+            {"demo": True, "wsgi_threads": 0},
+            "--wsgi-threads 0: nothing could run; give 1 or more.",
+        ),
+        (
             {"demo": True, "max_requests_jitter": 1},
             "--limit-max-requests-jitter is nothing without --limit-max-requests",
         ),

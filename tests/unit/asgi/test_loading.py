@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import sys
 from typing import Any
 
 import pytest
-from asgiref.compatibility import guarantee_single_callable
 
-from daphne_like.asgi.loading import load, look_in, single_callable
+from daphne_like.asgi.loading import load, look_in
 from daphne_like.errors import ConfigError, StartupError
-from tests.unit.asgi.fakes import START, body, calls_of, sending
-
-OK = [("respond", 200, b"ok")]
-ok = sending(START, body(b"ok"))
 
 
 @pytest.fixture
@@ -39,17 +33,19 @@ APP = "async def app(scope, receive, send): pass\n"
 
 def test_an_application_is_found_by_module_and_attribute(module):
     module("shop.asgi", APP)
-    assert load("shop.asgi:app").__name__ == "app"
+    app, name = load("shop.asgi:app")
+    assert (app.__name__, name) == ("app", "shop.asgi:app")
 
 
 def test_the_attribute_may_lie_deeper(module):
     module("deep", APP + "class site:\n    class inner:\n        application = app\n")
-    assert load("deep:site.inner.application").__name__ == "app"
+    assert load("deep:site.inner.application")[0].__name__ == "app"
 
 
 def test_a_factory_is_called_for_the_application(module):
     module("made", APP + "def create():\n    return app\n")
-    assert load("made:create", factory=True).__name__ == "app"
+    app, name = load("made:create", factory=True)
+    assert (app.__name__, name) == ("app", "What made:create returns")
 
 
 @pytest.mark.parametrize("path", ["", "shop", ":app", "shop:", "shop.app"])
@@ -137,14 +133,6 @@ def test_a_factory_that_fails_is_the_applications_failure(module, caplog):
     assert caplog.records[0].exc_info
 
 
-def test_what_cannot_be_called_is_no_application(module):
-    module("shop", "app = 'shop'\ndef make():\n    return app\n")
-    with pytest.raises(ConfigError, match=r"^shop:app is no ASGI application: it cannot be called"):
-        load("shop:app")
-    with pytest.raises(ConfigError, match=r"^What shop:make returns is no ASGI application"):
-        load("shop:make", factory=True)
-
-
 # --- Where from ------------------------------------------------------------------------------
 
 
@@ -177,171 +165,3 @@ def test_what_is_no_readable_directory_is_refused(search_path, tmp_path, monkeyp
     with pytest.raises(ConfigError, match=f"{tmp_path} .* can be read: Permission denied"):
         look_in(str(tmp_path))
     assert search_path == ["elsewhere"]
-
-
-# --- Kinds of applications -------------------------------------------------------------------
-
-
-class Callable3:
-    async def __call__(self, scope, receive, send):
-        await ok(scope, receive, send)
-
-    @staticmethod
-    def returning(scope, receive, send):
-        return ok(scope, receive, send)
-
-
-class Awaitable3:
-    """As Starlette's endpoints are."""
-
-    def __init__(self, scope, receive, send):
-        self.arguments = scope, receive, send
-
-    def __await__(self):
-        return ok(*self.arguments).__await__()
-
-
-class Class2:
-    def __init__(self, scope):
-        self.scope = scope
-
-    async def __call__(self, receive, send):
-        await ok(self.scope, receive, send)
-
-
-class Anything2(Class2):
-    """A class that tells nobody how many arguments it takes."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-
-
-class Callable2:
-    """As the routers of the first Channels were."""
-
-    def __call__(self, scope):
-        return Class2(scope)
-
-
-def function_2(scope):
-    async def instance(receive, send):
-        await ok(scope, receive, send)
-
-    return instance
-
-
-class Nameless:
-    """A callable that tells nobody what it takes."""
-
-    __signature__ = "none"
-
-    async def __call__(self, scope, receive, send):
-        await ok(scope, receive, send)
-
-
-@functools.wraps(lambda environ, start_response: None)
-def wrapper(*arguments):
-    """What it wraps takes other arguments than it does itself."""
-    return ok(*arguments)
-
-
-KINDS: list[Any] = [
-    ok,
-    Callable3(),
-    Callable3.returning,
-    lambda *arguments: ok(*arguments),  # noqa: PLW0108 - what it is matters here
-    functools.partial(lambda extra, *arguments: ok(*arguments), "extra"),
-    Awaitable3,
-    Class2,
-    Anything2,
-    Callable2(),
-    function_2,
-    guarantee_single_callable(Class2),
-    Nameless(),
-    wrapper,
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_application_is_served(kind):
-    assert calls_of(single_callable(kind, "it")) == OK
-
-
-# --- What is none ----------------------------------------------------------------------------
-
-
-def wsgi(environ, start_response):
-    raise NotImplementedError
-
-
-class Wsgi:
-    """As Flask's and Django's are."""
-
-    def __call__(self, environ, start_response):
-        raise NotImplementedError
-
-
-class WsgiClass:
-    def __init__(self, environ, start_response):
-        raise NotImplementedError
-
-
-class Forgotten:
-    """A class whose instance was meant."""
-
-    async def __call__(self, scope, receive, send):
-        raise NotImplementedError
-
-
-class NeverCalled:
-    def __init__(self, scope):
-        raise NotImplementedError
-
-
-class NeverAwaited:
-    def __init__(self, scope, receive, send):
-        raise NotImplementedError
-
-
-def create(settings=None):
-    raise NotImplementedError
-
-
-async def create_later():
-    raise NotImplementedError
-
-
-async def view(request):
-    raise NotImplementedError
-
-
-async def half(receive, send):
-    raise NotImplementedError
-
-
-WSGI = r"it looks like WSGI; wrap it with asgiref\.wsgi\.WsgiToAsgi"
-FACTORY = "it needs no arguments; if it returns the application, give --factory"
-CLASS = "its instances can be neither called as ASGI 2 says nor awaited"
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        (wsgi, WSGI),
-        (Wsgi(), WSGI),
-        (WsgiClass, WSGI),
-        (create, FACTORY),
-        (create_later, FACTORY),
-        (Forgotten, FACTORY),
-        (NeverCalled, CLASS),
-        (NeverAwaited, CLASS),
-        (view, r"it takes \(request\), not \(scope, receive, send\)"),
-        (half, r"it takes \(receive, send\), not \(scope, receive, send\)"),
-        (lambda a, b, c, d: None, r"it takes \(a, b, c, d\), not"),
-        (lambda *, name: None, r"it takes \(name\), not"),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_what_is_seen_to_be_no_application_is_refused_with_what_to_do(kind, reason):
-    with pytest.raises(ConfigError, match=f"^a:b is no ASGI application: {reason}"):
-        single_callable(kind, "a:b")
