@@ -15,6 +15,7 @@ from django.apps import AppConfig
 from django.core import checks
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
+from daphne_like import compat
 from daphne_like.checks import check_apps
 from daphne_like.errors import ConfigError
 
@@ -49,3 +50,5 @@ def install_reactor_first(arguments: Sequence[str], environment: Mapping[str, st
 
 
 install_reactor_first(sys.argv, os.environ)
+# For who imports Daphne by its name: channels.testing does.
+compat.install()

@@ -176,14 +176,8 @@ def opened_by(
 
 def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop) -> Application:
     """The application `call`, run as `config` says."""
-    threads = call.threads if isinstance(call, WSGI) else None
-    if config.limits.sync_threads:
-        if threads is not None:
-            raise ConfigError("--sync-threads is for ASGI: for WSGI it is --wsgi-threads.")
-        threads = Threads(config.limits.sync_threads, "sync")
-        call = ThreadSensitive(call, threads)
     # A loop's own time may stand still for a whole turn (uvloop): durations would be nothing.
-    return Application(
+    application = Application(
         call,
         config.limits,
         loop,
@@ -191,8 +185,23 @@ def asgi(config: Config, call: ASGIApplication, loop: asyncio.AbstractEventLoop)
         now=time.perf_counter,
         compression=_compression(config),
         close_code=config.ws_close_code,
-        threads=threads,
     )
+    run(application, call, config)
+    return application
+
+
+def run(application: Application, call: ASGIApplication, config: Config) -> None:
+    """Let `application` run `call` from now on, in the threads that `config` gives it.
+
+    Raises :class:`ConfigError` for threads that `call` has no use for.
+    """
+    threads = call.threads if isinstance(call, WSGI) else None
+    if config.limits.sync_threads:
+        if threads is not None:
+            raise ConfigError("--sync-threads is for ASGI: for WSGI it is --wsgi-threads.")
+        threads = Threads(config.limits.sync_threads, "sync")
+        call = ThreadSensitive(call, threads)
+    application.call, application.threads = call, threads
 
 
 def _compression(config: Config) -> Compression | None:

@@ -17,10 +17,11 @@ from typing import Any, TextIO
 from daphne_like.access import AccessLogGenerator
 from daphne_like.actions import Tell
 from daphne_like.arguments import DESCRIPTION
-from daphne_like.asgi.loading import single_callable
+from daphne_like.asgi.interfaces import adapted
 from daphne_like.config import LOG_FORMAT, Config
 from daphne_like.endpoints import build_endpoint_description_strings
 from daphne_like.errors import ConfigError
+from daphne_like.limits import Limits
 from daphne_like.options import APPLICATION, OPTIONS, Option
 from daphne_like.places import addresses
 from daphne_like.standalone import Server
@@ -100,7 +101,7 @@ class CommandLineInterface:
     def _single(self, application: Any, name: str) -> Any:
         """What cannot be called at all is for the server to refuse: it may be one of a test."""
         try:
-            return single_callable(application, name) if callable(application) else application
+            return adapted(application, name, Limits()) if callable(application) else application
         except ConfigError as error:
             self.parser.error(str(error))
 

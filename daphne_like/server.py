@@ -21,7 +21,7 @@ from daphne_like.access import AccessLog
 from daphne_like.actions import Actions, Tell
 from daphne_like.asgi.application import Application, ASGIApplication, Live, counted, settle
 from daphne_like.asgi.lifespan import Lifespan
-from daphne_like.assembly import access_log, application_of, asgi, shared_for, take_sockets
+from daphne_like.assembly import access_log, application_of, asgi, run, shared_for, take_sockets
 from daphne_like.clock import LoopClock
 from daphne_like.config import Config
 from daphne_like.errors import DaphneLikeError, StartupError
@@ -109,7 +109,7 @@ class ASGIService(Service):
         application, shared, listening = made
         if application.loop is not loop:
             raise StartupError(_WRONG_LOOP)
-        application.call = call
+        run(application, call, config)
         if self._admin is not None:
             await self._admin.listen()
         lifespan = self._lifespan = Lifespan(call, config.limits, config.lifespan)

@@ -77,7 +77,7 @@ class Application:
         self.sockets: Counter[str] = Counter()
         self.late = Tally(self.now, most=ONE_BY_ONE)
         self.broken = Tally(self.now, most=ONE_BY_ONE)
-        self._threads = threads
+        self.threads = threads
         self._unwilling = Tally(self.now, most=ONE_BY_ONE)
         self._held: list[SendSide] = []
         self._emptied: Callable[[], None] | None = None
@@ -172,8 +172,8 @@ class Application:
 
     async def close(self) -> None:
         """Let the threads of the application end, as far as they do in time."""
-        if self._threads is not None:
-            await self._threads.close(self.limits.application_close_timeout)
+        if self.threads is not None:
+            await self.threads.close(self.limits.application_close_timeout)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel the tasks of all live exchanges, and return them."""

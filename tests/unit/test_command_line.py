@@ -136,15 +136,15 @@ def test_what_cannot_be_called_is_handed_over_as_it_is() -> None:
     assert given(name=f"{__name__}:no_application")["application"] == "a word"
 
 
-def wsgi(environ: Any, start_response: Any) -> Any:
+def four(a: Any, b: Any, c: Any, d: Any) -> Any:
     raise NotImplementedError
 
 
-def test_what_is_no_asgi_application_is_refused(capsys) -> None:
+def test_what_is_no_application_is_refused(capsys) -> None:
     with pytest.raises(SystemExit) as left:
-        given(name=f"{__name__}:wsgi")
+        given(name=f"{__name__}:four")
     assert left.value.code == 2
-    assert "it looks like WSGI" in capsys.readouterr().err
+    assert "it takes (a, b, c, d), not (scope, receive, send)" in capsys.readouterr().err
 
 
 def test_a_subclass_loads_the_application_by_itself() -> None:

@@ -16,7 +16,8 @@ from daphne_like import compat, process
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    others = [one for one in sys.meta_path if not isinstance(one, compat._Aliases)]
+    monkeypatch.setattr(sys, "meta_path", others)
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "daphne"]:
         del sys.modules[name]
