@@ -168,6 +168,7 @@ class Response:
             return
         last = b""
         if isinstance(result, list | tuple):
+            # Without it nothing is left to do behind the last piece.
             self._closes = hasattr(result, "close")
             if len(result) == 1 or sum(map(len, result)) <= _TOGETHER:
                 result = [b"".join(result)]

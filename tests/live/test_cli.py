@@ -168,8 +168,9 @@ def test_questions_are_answered_on_standard_output(argument: str) -> None:
     [
         (["nowhere:app"], 2, "--app-dir"),
         (["served:nothing"], 2, "check the part after the colon"),
-        (["served:not_callable"], 2, "no ASGI application"),
-        (["served:wsgi"], 2, "looks like WSGI; wrap it with asgiref.wsgi.WsgiToAsgi"),
+        (["served:not_callable"], 2, "no application: it cannot be called"),
+        (["served:pair"], 2, "if it is RSGI, give --interface rsgi"),
+        (["served:hello", "--interface", "wsgi", "--sync-threads", "2"], 2, "--wsgi-threads"),
         (["served:make"], 2, "give --factory"),
         (["served.py:hello"], 2, "name the module, not its file: served:hello"),
         (["leaving:app"], 3, "'leaving' called sys.exit(4)"),

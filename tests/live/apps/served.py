@@ -167,8 +167,8 @@ async def touchy(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.shutdown.failed"})
 
 
-def wsgi(environ: Any, start_response: Any) -> Any:
-    """An application of another kind."""
+async def pair(scope: Any, protocol: Any) -> None:
+    """An application of a kind that nobody can see."""
     raise NotImplementedError
 
 
