@@ -1,10 +1,6 @@
-"""The app, which needs ``channels.testing``."""
+"""The app, as the tutorial has it."""
 
 from django.apps import AppConfig
-
-from daphne_like import compat
-
-compat.install()
 
 
 class ChatConfig(AppConfig):
