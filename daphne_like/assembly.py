@@ -103,7 +103,10 @@ def application_of(config: Config) -> ASGIApplication:
     else:
         look_in(config.app_dir)
         found = load(cast(str, config.application), factory=config.factory)
-    return adapted(*found, config.limits, config.interface)
+    application = adapted(*found, config.limits, config.interface)
+    if isinstance(application, WSGI):
+        application.multiprocess = config.workers is not None
+    return application
 
 
 async def rehearse(config: Config, reactor: Any) -> None:

@@ -5,6 +5,7 @@ This module must not know how anything is served.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from daphne_like.sources import PYPROJECT, Place, configuration, merged
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
+
+_logger = logging.getLogger("daphne_like.server")
 
 _WAY_OUT = "; a second signal ends it at once"
 
@@ -270,6 +273,9 @@ def makeService(options: Any) -> IService:
         logs.log_to_twisted(config)
     except ConfigError as error:
         sys.exit(complain(error))
+
+    if config.workers is not None or config.reload:
+        _logger.warning("twistd runs one process: --workers and --reload mean nothing to it")
 
     def failed(error: DaphneLikeError) -> None:
         process.exit_with(complain(error))

@@ -297,6 +297,7 @@ class Parent:
             _logger.warning("An upgrade is on its way already")
             return
         environ = {**self._environ, _PREDECESSOR: str(os.getpid())}
+        environ.pop("WATCHDOG_PID", None)  # It means us, and the heir is to be watched as well.
         descriptors = self._bound.give(environ)
         self._heir = Heir(self._arguments, environ, descriptors)
         _logger.info("Upgrade: process %d takes over when it serves", self._heir.pid)

@@ -469,6 +469,14 @@ def test_the_service_of_twistd_logs_to_twisted(house) -> None:
     ]
 
 
+@pytest.mark.parametrize("line", ["--demo --workers 2", "--demo --reload"])
+def test_under_twistd_there_is_one_process_and_who_wants_more_is_told(
+    house, caplog, line: str
+) -> None:
+    cli.makeService(parsed(line))
+    assert "twistd runs one process: --workers and --reload mean nothing to it" in caplog.messages
+
+
 def test_under_twistd_a_file_for_the_log_that_cannot_be_used_is_one_line(
     house, capsys, monkeypatch
 ) -> None:

@@ -99,7 +99,8 @@ class House:
         self.things: list[Callable[[], object]] = []
         manager: Any = self.manager
         sockets: Any = self.sockets
-        given = config(**options), ["--demo"], int, sockets, place, manager, {"HOME": "/"}
+        environ = {"HOME": "/", "WATCHDOG_PID": "1"}
+        given = config(**options), ["--demo"], int, sockets, place, manager, environ
         self.parent = Parent(*given)
 
     @property
