@@ -20,7 +20,7 @@ class Ear:
     def __init__(self, name: str) -> None:
         self.name = name
         self.kept: list[tuple[str, socket.socket]] = []
-        """The sockets that it was given to keep, by their names; whoever takes them closes them."""
+        """The sockets that it was given to keep, by their names; whoever takes one closes it."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(name.replace("@", "\0", 1) if name[0] == "@" else name)
 
@@ -34,6 +34,8 @@ class Ear:
         traceback: TracebackType | None,
     ) -> None:
         self._socket.close()
+        for _, kept in self.kept:
+            kept.close()
 
     def next(self) -> dict[str, str]:
         """The next words, by their names."""
