@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _WAY_OUT = "; a second signal ends it at once"
 
+_AT_ONCE = 1.0
+"""Seconds that a second signal leaves to the threads of the application."""
+
 
 def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config:
     """The configuration that the command line of `program`, the environment and a file give.
@@ -115,11 +118,16 @@ def serve(config: Config) -> int:
 
     told = notify.notifier(os.environ, os.getpid())
     service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told)
+
+    def force() -> None:
+        service.force()
+        process.leave(0, _AT_ONCE)
+
     process.run(
         reactor,
         service.startService,
         service.stopService,
-        service.force,
+        force,
         service.reopen_logs,
         service.reload,
     )
