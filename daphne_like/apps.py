@@ -10,9 +10,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from daphne_like import compat
@@ -25,6 +28,16 @@ class DaphneLikeConfig(AppConfig):  # type: ignore[misc]
 
     name = "daphne_like"
     verbose_name = "daphne-like"
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        named = [app for app in settings.INSTALLED_APPS if app.partition(".")[0] == "daphne"]
+        if named and compat.stands_in():
+            # Django would find us again under that name, and speak of a duplicate.
+            raise ImproperlyConfigured(
+                f"Take {named[0]!r} out of INSTALLED_APPS: Daphne is not installed, and "
+                "'daphne_like' is in its place."
+            )
 
     def ready(self) -> None:
         """Let Django check where we are among the apps."""

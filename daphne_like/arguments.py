@@ -14,7 +14,7 @@ from daphne_like.errors import ConfigError
 from daphne_like.options import APPLICATION, OPTIONS, SWITCH, Option
 from daphne_like.sources import COMMAND_LINE, Given, Place, given, suggestion, twice
 
-DESCRIPTION = "Serve an ASGI application over HTTP and WebSockets."
+DESCRIPTION = "Serve an ASGI, WSGI or RSGI application over HTTP and WebSockets."
 
 _ELSEWHERE = (
     "An option is also a variable, --port DAPHNE_LIKE_PORT, and a key, port, of the --config file "
@@ -26,6 +26,10 @@ _QUESTIONS = ("--help", "--version", "--config", "--env-file", "--print-config",
 
 
 _BY_ITSELF = {
+    "--http": "there is one parser, llhttp",
+    "--ws": "there is one implementation of WebSockets",
+    "--ws-max-queue": "64 messages, or --read-budget, wait for the application",
+    "--reset-contextvars": "every request has a clean context",
     "--http2": "HTTP/2 needs none; it is on where pip install 'daphne-like[http2]' has brought it",
 }
 """What is asked of other servers by options, and needs none here."""
@@ -104,7 +108,8 @@ def _unknown(words: Sequence[str]) -> ConfigError:
     if flags[0] in _BY_ITSELF:
         return ConfigError(f"unknown option {flags[0]}: {_BY_ITSELF[flags[0]]}.")
     known = [*_QUESTIONS, *(flag for option in OPTIONS for flag in option.flags)]
-    return ConfigError(f"unknown option {flags[0]}{suggestion(flags[0], known, '--')}; see --help.")
+    meant = suggestion(flags[0], known, "--")
+    return ConfigError(f"unknown option {flags[0]}{f'{meant} See' if meant else '; see'} --help.")
 
 
 # --- The parser ---------------------------------------------------------------------------

@@ -12,12 +12,13 @@ from django.apps import apps
 from django.core import checks
 
 _STATICFILES = "django.contrib.staticfiles"
+_WHITENOISE = "whitenoise.runserver_nostatic"
 
 
 def check_apps(app_configs: object = None, **_: Any) -> list[checks.CheckMessage]:
     """A system check, of all apps whichever of them are asked about."""
     names = [config.name for config in apps.get_app_configs()]
-    return [*_late(names), *_twofold(names)]
+    return [*_late(names), *_twofold(names), *_behind(names)]
 
 
 def _late(names: list[str]) -> list[checks.CheckMessage]:
@@ -35,3 +36,12 @@ def _twofold(names: list[str]) -> list[checks.CheckMessage]:
         return []
     said = f"Both daphne and daphne_like are in INSTALLED_APPS: runserver is {rivals[0]}'s."
     return [checks.Warning(said, hint="Leave one of them out.", id="daphne_like.W001")]
+
+
+def _behind(names: list[str]) -> list[checks.CheckMessage]:
+    rivals = [name for name in names if name in (_WHITENOISE, "daphne_like")]
+    if rivals != ["daphne_like", _WHITENOISE]:
+        return []
+    hint = "Otherwise runserver serves static files itself, and WhiteNoise does not."
+    said = f"{_WHITENOISE} should be listed before daphne_like in INSTALLED_APPS."
+    return [checks.Warning(said, hint=hint, id="daphne_like.W002")]

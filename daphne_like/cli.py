@@ -28,6 +28,9 @@ _logger = logging.getLogger("daphne_like.server")
 
 _WAY_OUT = "; a second signal ends it at once"
 
+_AT_ONCE = 1.0
+"""Seconds that a second signal leaves to the threads of the application."""
+
 
 def configured(arguments: Sequence[str], program: str = "daphne-like") -> Config:
     """The configuration that the command line of `program`, the environment and a file give.
@@ -156,11 +159,16 @@ def serve(config: Config, orders: Orders | None = None) -> int:
     service = ASGIService(
         config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told, orders=orders
     )
+
+    def force() -> None:
+        service.force()
+        process.leave(0, _AT_ONCE)
+
     process.run(
         reactor,
         service.startService,
         service.stopService,
-        service.force,
+        force,
         service.reopen_logs,
         service.reload,
     )

@@ -46,6 +46,12 @@ def install() -> None:
         sys.meta_path.append(_Aliases())
 
 
+def stands_in() -> bool:
+    """Whether what is imported as ``daphne`` is ours."""
+    found = find_spec(_DAPHNE)
+    return found is not None and isinstance(found.loader, _Aliases)
+
+
 class _Alias(ModuleType):
     """Has what one of our modules has, and what is set on it besides."""
 

@@ -9,9 +9,11 @@ module must not know a wire, nor ASGI.
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -19,7 +21,10 @@ from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Field, Fields, Open, Request, Stream
 from daphne_like.headers import host_of
 from daphne_like.rfc7239 import elements
+from daphne_like.tally import Tally, and_others
 from daphne_like.trust import Trusted, host_address
+
+_logger = logging.getLogger("daphne_like.server")
 
 NAMES = {
     "for": b"x-forwarded-for",
@@ -31,7 +36,7 @@ NAMES = {
 """What a proxy can say, and the field, its name in lower case, in which it says it."""
 
 _REMEMBER_AT_MOST = 1024
-"""Clients: most send many requests."""
+"""Clients: most send many requests. And peers that are not believed, and were told of."""
 
 _LONGEST = 100
 """Characters of an address with brackets and a port, and more than these need."""
@@ -121,11 +126,16 @@ _TAKE = {
 class Forwarding(ABC):
     """Which fields are believed, and from whom.
 
-    `facts` are keys of :data:`NAMES`; `names` has the fields that are called otherwise.
+    `facts` are keys of :data:`NAMES`; `names` has the fields that are called otherwise. `now` is a
+    clock in seconds.
     """
 
     def __init__(
-        self, trusted: Trusted, facts: Collection[str], names: Mapping[str, bytes] | None = None
+        self,
+        trusted: Trusted,
+        facts: Collection[str],
+        names: Mapping[str, bytes] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._trusted = trusted
         every = NAMES | dict(names or {})
@@ -133,6 +143,8 @@ class Forwarding(ABC):
         self._names = {fact: name for fact, name in every.items() if fact in facts}
         speaking = (*NAMES.values(), *every.values(), FORWARDED, ROOT_PATH)
         self._speaking = frozenset(name.replace(b"_", b"-") for name in speaking)
+        self._strangers: set[str] = set()
+        self._newcomers = Tally(now)
 
     def apply(self, request: Request) -> None:
         """Let `request` be the client's, and remove what is not believed."""
@@ -154,7 +166,26 @@ class Forwarding(ABC):
                 headers[:] = list(_kept(headers, said, frozenset(spoken)))
 
     def _disbelieve(self, request: Request) -> None:
-        request.headers[:] = [field for field in request.headers if not self.speaks(field[0])]
+        headers = request.headers
+        kept = [field for field in headers if not self.speaks(field[0])]
+        if len(kept) < len(headers):
+            self._tell_of("a Unix socket" if request.client is None else request.client[0])
+            headers[:] = kept
+
+    def _tell_of(self, peer: str) -> None:
+        """Warn once of each: an operator may have forgotten a proxy, or a client tries its luck."""
+        if peer in self._strangers:
+            return
+        if len(self._strangers) == _REMEMBER_AT_MOST:
+            self._strangers.clear()
+        self._strangers.add(peer)
+        if told := self._newcomers.count():
+            _logger.warning(
+                "Headers of proxies are not believed from %s, and removed: it is not in %s%s",
+                peer,
+                self._trusted.option,
+                and_others(told),
+            )
 
     def speaks(self, name: bytes) -> bool:
         """Whether a proxy may say something in the field `name`, which is in lower case."""

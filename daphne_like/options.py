@@ -32,18 +32,19 @@ class Option(NamedTuple):
     empty: bool = False
     secret: bool = False
 
-    def parse(self, text: str) -> Any:
-        """The value that `text` means; raises :class:`ConfigError`."""
+    def parse(self, text: str, flag: str = "") -> Any:
+        """The value that `text` means, given by `flag`; raises :class:`ConfigError`."""
+        flag = flag or self.long_flag
         if not text and not self.empty:
-            raise ConfigError(f"{self.long_flag} is empty: give a value, or leave the option out.")
+            raise ConfigError(f"{flag} is empty: give a value, or leave the option out.")
         try:
             value = self.type(text)
         except ValueError:
             wanted = _WANTED[self.type]
-            raise ConfigError(f"{self.long_flag} {text!r} is not {wanted}.") from None
+            raise ConfigError(f"{flag} {text!r} is not {wanted}.") from None
         if self.choices and value not in self.choices:
             wanted = ", ".join(self.choices)
-            raise ConfigError(f"{self.long_flag} {text!r} is not one of {wanted}.")
+            raise ConfigError(f"{flag} {text!r} is not one of {wanted}.")
         return value
 
     @property

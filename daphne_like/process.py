@@ -159,7 +159,7 @@ def _installed() -> Any:
         raise ConfigError(
             f"The reactor {type(reactor).__module__}.{type(reactor).__name__} is installed "
             "already, and daphne-like needs the asyncio reactor: do not import "
-            "twisted.internet.reactor before it, or start with twistd --reactor=asyncio."
+            "twisted.internet.reactor before it, or start twistd, or twist, with --reactor=asyncio."
         )
     return reactor
 

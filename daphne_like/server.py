@@ -66,6 +66,9 @@ class ASGIService(Service):
 
     name = "daphne-like"
 
+    closing: float | None = None
+    """Seconds that a stop leaves to what it cancels; else ``--application-close-timeout``."""
+
     def __init__(
         self,
         config: Config,
@@ -226,7 +229,7 @@ class ASGIService(Service):
         if loop.time() < end:
             self._say_what_is_waited_for(shared, application)
         await asyncio.wait([gone], timeout=end - loop.time())
-        await application.drain(end - loop.time())
+        await application.drain(end - loop.time(), self.closing)
         # What an application has answered to its cancellation is on its way out.
         await asyncio.wait([gone], timeout=min(seconds, _LAST_WORDS))
         shared.abort()

@@ -46,8 +46,9 @@ def given(option: Option, name: str, texts: Sequence[str], origin: str) -> Given
     """
     if not option.repeatable:
         texts = texts[-1:]
+    flag = name if origin == COMMAND_LINE and name.startswith("--") else ""
     try:
-        values = [option.parse(text) for text in texts]
+        values = [option.parse(text, flag) for text in texts]
     except ConfigError as error:
         where = "" if origin == COMMAND_LINE else f"{origin}: "
         raise ConfigError(f"{where}{error}") from None

@@ -31,8 +31,9 @@ class Server:
     """Serves `application` on `endpoints`, Twisted endpoint strings, until it is stopped.
 
     The arguments are Daphne's, in its order and with its defaults, times in seconds and sizes
-    in bytes; `options` has any other option by name, and wins. Leaves the process with status 1
-    where there are no endpoints.
+    in bytes; `options` has any other option by name, and wins. `closing` are the
+    seconds that a stop leaves to what it cancels, `application_close_timeout` unless given. Leaves
+    the process with status 1 where there are no endpoints.
 
     `request_buffer_size` is taken and not used: bodies are handed over as they come.
     Of `websocket_connect_timeout` and `websocket_handshake_timeout` the shorter one counts.
@@ -60,6 +61,7 @@ class Server:
     ready_callable: Callable[[], object] | None = None
     server_name: str = "daphne-like"
     options: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    closing: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.endpoints = list(self.endpoints or ())
@@ -90,7 +92,7 @@ class Server:
 
     def _serve(self, config: Config) -> None:
         if not callable(self.application):
-            raise ConfigError(f"{self.application!r} is no ASGI application: it cannot be called.")
+            raise ConfigError(f"{self.application!r} is no application: it cannot be called.")
         reactor = self._reactor = process.install_reactor(tls=True)
         loop = process.loop_of(reactor)
         asyncio.set_event_loop(loop)  # This may be another thread than the one that made it.
@@ -156,6 +158,7 @@ class _Announced(ASGIService):
             tell=server.log_action,
         )
         self._server = server
+        self.closing = server.closing
 
     async def start(self) -> None:
         server = self._server

@@ -158,8 +158,11 @@ class Application:
             )
         task.cancel()
 
-    async def drain(self, seconds: float) -> None:
-        """Wait until no exchange is live, for `seconds` at the most, then cancel the rest."""
+    async def drain(self, seconds: float, closing: float | None = None) -> None:
+        """Wait until no exchange is live, for `seconds` at the most, then cancel the rest.
+
+        Those have `closing` seconds to end, or else ``--application-close-timeout``.
+        """
         if self.live and seconds > 0:
             emptied = self.loop.create_future()
             self._emptied = partial(settle, emptied)
@@ -168,7 +171,8 @@ class Application:
         tasks = self.cancel()
         if tasks:
             _logger.warning("%s did not finish in time: cancelled.", counted(tasks, "request"))
-            await asyncio.wait(tasks, timeout=self.limits.application_close_timeout)
+            closing = self.limits.application_close_timeout if closing is None else closing
+            await asyncio.wait(tasks, timeout=closing)
 
     async def close(self) -> None:
         """Let the threads of the application end, as far as they do in time."""

@@ -98,7 +98,9 @@ def _of_asgi(application: Any, name: str) -> ASGIApplication | None:
         return guarantee_single_callable(application)  # type: ignore[no-any-return]
     if _is_rsgi(application) or _is_wsgi(application, signature):
         return None
-    raise ConfigError(f"{name} is no ASGI application: {_why_not(application, signature)}.")
+    raise ConfigError(
+        f"{name} is no application that can be served: {_why_not(application, signature)}."
+    )
 
 
 def _is_wsgi(application: Any, signature: inspect.Signature) -> bool:

@@ -43,12 +43,19 @@ def load(path: str, *, factory: bool = False) -> tuple[Any, str]:
     """
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
-        raise ConfigError(f"Bad application {path!r}: write it as module:attribute.")
+        raise ConfigError(f"Bad application {path!r}: write it as {_with_colon(path)}.")
     if module_name.endswith(".py") or "/" in module_name:
         better = _by_module(PurePath(module_name.removesuffix(".py")), attribute)
         raise ConfigError(f"Bad application {path!r}: name the module, not its file: {better}.")
     found = _attribute(_import(module_name), attribute, module_name)
     return (_made_by(found, path), f"What {path} returns") if factory else (found, path)
+
+
+def _with_colon(path: str) -> str:
+    """As Django's settings name an application, it has a dot there."""
+    module, dot, attribute = path.rpartition(".")
+    dotted = dot and all(name.isidentifier() for name in path.split("."))
+    return f"{module}:{attribute}" if dotted and attribute != "py" else "module:attribute"
 
 
 def _by_module(file: PurePath, attribute: str) -> str:

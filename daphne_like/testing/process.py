@@ -59,6 +59,8 @@ class ServerProcess(multiprocessing.Process):
             _reinstall_reactor()
             self._serve()
         except BaseException as error:
+            if not self.ready.is_set():
+                traceback.print_exc()  # Who waits for it may look no further than here.
             self.errors.put((error, traceback.format_exc()))
 
     def _serve(self) -> None:

@@ -103,6 +103,7 @@ def _write(file: Path, names: list[str], now: datetime) -> None:
     from daphne_like.transport import x509
 
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = x509.self_signed(names, now)  # It takes a while; who is killed meanwhile leaves nothing.
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:  # For its owner only.
-        new.write(x509.self_signed(names, now))
+        new.write(made)
     Path(new.name).replace(file)

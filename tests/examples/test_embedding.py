@@ -100,4 +100,4 @@ def test_a_reactor_that_is_none_of_ours_is_refused_by_the_tac_file_too(tmp_path:
         check=False,
     )
     assert done.returncode == 1
-    assert "start with twistd --reactor=asyncio" in done.stdout + done.stderr
+    assert "start twistd, or twist, with --reactor=asyncio" in done.stdout + done.stderr

@@ -245,13 +245,33 @@ def test_a_stream_without_an_end_does_not_keep_a_reload_waiting(project) -> None
         assert server.stdout.wait_for("Starting ASGI", count=2)
 
 
+def stick(server: Runserver, connection: socket.socket) -> None:
+    """Ask for what never ends, in a thread."""
+    connection.sendall(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: "stuck" in server.noted())
+
+
+LEFT = "A thread of the application does not end"
+
+
 def test_a_view_that_is_stuck_in_its_thread_does_not_keep_a_reload_waiting(project) -> None:
     with project.runserver(noise=True) as server, closing(server.connect()) as connection:
-        connection.sendall(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        eventually(lambda: "stuck" in server.noted())
+        stick(server, connection)
         server.sees_change(project.change("Hello!", "Good day!"))
-        assert server.stderr.wait_for("A thread of the application does not end")
+        assert server.stderr.wait_for(LEFT)
         assert server.stdout.wait_for("Starting ASGI", count=2)
+
+
+@pytest.mark.parametrize("options", [(), ("--noreload",)])
+def test_a_view_that_is_stuck_does_not_keep_a_signal_waiting(project, options) -> None:
+    with (
+        project.runserver(*options, noise=True) as server,
+        closing(server.connect()) as connection,
+    ):
+        stick(server, connection)
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.stderr.wait_for(CLOSED)
+        assert server.stderr.wait_for(LEFT)
 
 
 def test_a_file_that_was_broken_is_shown_and_mended_while_it_is_watched(project) -> None:
@@ -324,6 +344,13 @@ def test_the_setting_that_names_the_application_has_to_be_there(project) -> None
     said = project.run("runserver", "0", "--noreload")
     assert said.returncode == 1
     assert "CommandError: You have not set ASGI_APPLICATION" in said.stderr
+
+
+def test_daphnes_app_has_to_go_where_daphne_is_gone(project) -> None:
+    project.add('INSTALLED_APPS += ["daphne"]')
+    done = project.run("check")
+    said = "Take 'daphne' out of INSTALLED_APPS: Daphne is not installed"
+    assert said in done.stderr.splitlines()[-1]
 
 
 def test_what_the_applications_module_cannot_import_is_shown(project) -> None:

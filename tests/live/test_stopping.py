@@ -148,6 +148,16 @@ def test_a_second_signal_forces(loop: str, begun: list[socket.socket]) -> None:
     assert server.stderr.lines[-1] == line, "it ends without another word"
 
 
+def test_a_second_signal_does_not_wait_for_a_thread_either(begun: list[socket.socket]) -> None:
+    options = ["--graceful-timeout", "300", "--application-close-timeout", "300"]
+    with Serving("served:thread", *options) as server:
+        begin(server, begun)
+        server.tell(signal.SIGINT)
+        server.stderr.wait_for("Stopping: waiting")
+        assert server.stop(signal.SIGINT) == 0
+    assert "leaving without it" in server.stderr.lines[-1]
+
+
 @LOOPS
 def test_a_second_signal_does_not_wait_for_the_lifespan_either(loop: str) -> None:
     options = ["--loop", loop, "--shutdown-timeout", "300"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,9 +86,11 @@ def test_there_are_questions_and_other_places() -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("--keepalive 5", "unknown option --keepalive; did you mean --keep-alive?; see --help."),
-        ("--keep_alive=5", "unknown option --keep_alive; did you mean --keep-alive?; see --help."),
+        ("--keepalive 5", "unknown option --keepalive; did you mean --keep-alive? See --help."),
+        ("--keep_alive=5", "unknown option --keep_alive; did you mean --keep-alive? See --help."),
         ("--keepalive 5 a:b", "unknown option --keepalive; did you mean --keep-alive?"),
+        ("--log-level chatty", "--log-level 'chatty' is not a whole number or one of critical"),
+        ("-v chatty", "--verbosity 'chatty' is not a whole number"),
         ("--chek", "unknown option --chek; did you mean --check?"),
         ("--http2", "unknown option --http2: HTTP/2 needs none; it is on where pip "),
         ("--acc", "unknown option --acc; see --help."),
@@ -142,3 +146,11 @@ def test_help_has_every_option_by_group_with_its_default(capsys, monkeypatch) ->
 
 def test_the_version_is_the_packages(capsys) -> None:
     assert answer("--version", capsys) == f"daphne-like {__version__}\n"
+
+
+def test_what_uvicorn_has_options_for_and_we_need_none_is_told_as_the_page_has_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/migrate-from-uvicorn.md").read_text()
+    needless = re.findall(r"^\| `(--[\w-]+)` \| none \|", page, re.MULTILINE)
+    assert len(needless) == 5
+    for flag in needless:
+        assert re.match(rf"unknown option {flag}: (?!.*see --help)", refusal(flag, "x"))

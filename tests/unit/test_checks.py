@@ -14,6 +14,7 @@ from tests.unit.django_site import set_up
 
 set_up()
 STATICFILES = "django.contrib.staticfiles"
+WHITENOISE = "whitenoise.runserver_nostatic"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,20 @@ def test_of_two_that_bring_the_command_one_is_too_many(monkeypatch) -> None:
     [message] = check_apps(None)
     assert message.id == "daphne_like.W001"
     assert "runserver is daphne's" in message.msg
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["daphne_like", WHITENOISE], ["daphne_like.W002"]),
+        ([WHITENOISE, "daphne_like"], []),
+        ([WHITENOISE], []),
+    ],
+)
+def test_whitenoises_command_has_to_be_in_front(monkeypatch, names, found) -> None:
+    installed = [SimpleNamespace(name=name) for name in names]
+    monkeypatch.setattr(apps, "get_app_configs", lambda: installed)
+    assert [message.id for message in check_apps(None)] == found
 
 
 def test_django_runs_the_check_with_those_of_static_files() -> None:

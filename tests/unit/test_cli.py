@@ -272,6 +272,7 @@ def test_it_serves_from_start_to_stop_and_leaves_with_success(house, capsys) -> 
         "start",
         "stop",
         "force",
+        ("leave", 0, 1.0),
         "reopen",
         "reload",
         ("leave", 0, 7.0),

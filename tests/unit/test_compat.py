@@ -40,6 +40,15 @@ def test_where_there_is_daphne_it_does_nothing(monkeypatch) -> None:
     assert sys.meta_path == before
 
 
+def test_it_is_known_whose_the_name_is(monkeypatch) -> None:
+    assert not compat.stands_in()
+    compat.install()
+    assert compat.stands_in()
+    monkeypatch.setitem(sys.modules, "daphne", there := ModuleType("daphne"))
+    there.__spec__ = ModuleSpec("daphne", None)
+    assert not compat.stands_in()
+
+
 def test_a_module_is_an_alias_of_ours() -> None:
     compat.install()
     daphne = importlib.import_module("daphne")

@@ -358,3 +358,40 @@ def test_a_name_may_have_an_underscore() -> None:
     assert found.client == ("192.0.2.1", 0)
     assert found.headers == [(b"x_real", b"192.0.2.1")]
     assert seen(headers.copy(), STRANGER, **{"for": b"x_real"}).headers == []
+
+
+# --- Whom nobody has named --------------------------------------------------------------------
+
+
+def told_of(peers: list[Address | None], headers: Fields, now: list[float]) -> None:
+    forwarding = XForwarded(Trusted("127.0.0.1", "--trust"), DEFAULT, None, lambda: now.pop(0))
+    for peer in peers:
+        forwarding.apply(request([*headers], peer))
+
+
+SAID = "Headers of proxies are not believed from {}, and removed: it is not in --trust"
+
+
+def test_the_first_header_that_is_dropped_of_a_peer_is_told_of(caplog) -> None:
+    told_of([STRANGER, STRANGER, PROXY], of(X["for"], b"192.0.2.1"), [1.0])
+    assert caplog.messages == [SAID.format("203.0.113.9")]
+    assert caplog.records[0].levelname == "WARNING"
+
+
+def test_the_peer_of_a_unix_socket_has_no_address(caplog) -> None:
+    told_of([None], of("forwarded", b"for=192.0.2.1"), [1.0])
+    assert caplog.messages == [SAID.format("a Unix socket")]
+
+
+def test_of_a_request_without_such_headers_nothing_is_told(caplog) -> None:
+    told_of([STRANGER], of("accept", b"*/*"), [])
+    assert caplog.messages == []
+
+
+def test_many_peers_are_told_of_by_number_and_not_remembered_without_end(caplog) -> None:
+    crowd: list[Address | None] = [(f"peer {number}", 1) for number in range(1025)]
+    told_of([*crowd, crowd[0]], of(X["for"], b"192.0.2.1"), [1.0] * 1025 + [11.0])
+    assert caplog.messages == [
+        SAID.format("peer 0"),
+        f"{SAID.format('peer 0')}, and 1024 others before",
+    ]

@@ -197,7 +197,7 @@ def test_any_other_reactor_is_refused_by_its_name_and_stays(installation) -> Non
     with pytest.raises(ConfigError) as refusal:
         process.install_reactor()
     assert "The reactor twisted.internet.selectreactor.SelectReactor is" in str(refusal.value)
-    assert "twistd --reactor=asyncio" in str(refusal.value)
+    assert "with --reactor=asyncio" in str(refusal.value)
     assert sys.modules[REACTOR] is there
     assert installation.loop is None
 

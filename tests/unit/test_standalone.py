@@ -260,7 +260,7 @@ def test_what_cannot_be_called_is_not_served(below: Standing) -> None:
     with pytest.raises(SystemExit) as left:
         server.run()
     assert left.value.code == 2
-    assert str(server.failure) == "'a word' is no ASGI application: it cannot be called."
+    assert str(server.failure) == "'a word' is no application: it cannot be called."
 
 
 def test_a_reactor_that_runs_is_stopped_from_any_thread(below: Standing) -> None:

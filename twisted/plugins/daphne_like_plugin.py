@@ -10,7 +10,7 @@ from twisted.application.service import ServiceMaker
 daphne_like = ServiceMaker(
     "daphne-like",
     "daphne_like.cli",
-    "Serve an ASGI application over HTTP",
+    "Serve an ASGI, WSGI or RSGI application over HTTP and WebSockets",
     "daphne-like",
 )
 

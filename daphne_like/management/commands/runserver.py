@@ -42,6 +42,9 @@ _LAST_MOMENT = 1.0
 _DRAIN = 1.0
 """Seconds for what is being answered: streams that never end must not keep a developer waiting."""
 
+_CLOSING = 0.5
+"""Seconds for what is then cancelled: a view that is stuck in its thread does not notice."""
+
 
 class Command(StaticCommand):  # type: ignore[misc]
     """Staticfiles' command, so that ``--noasgi`` serves static files as well; else the core's."""
@@ -49,6 +52,15 @@ class Command(StaticCommand):  # type: ignore[misc]
     help = "Starts a development server for ASGI applications, over HTTP and WebSockets."
     server_cls = Server
     _running: reloading.Running | None = None
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Let the process end soon after the server, also where a view's thread does not."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as end:
+            if self._running is not None:
+                process.leave(int(end.code or 0), _LAST_MOMENT)
+            raise
 
     def add_arguments(self, parser: Any) -> None:
         """Django's options, those of staticfiles where it is installed, Daphne's and our own."""
@@ -67,9 +79,7 @@ class Command(StaticCommand):  # type: ignore[misc]
     def handle(self, *args: Any, **options: Any) -> None:
         """Refuse what cannot be served, before anything is started."""
         if options["use_asgi"] and not getattr(settings, "ASGI_APPLICATION", None):
-            raise CommandError(
-                "You have not set ASGI_APPLICATION, which is needed to run the server."
-            )
+            raise CommandError(_NOT_SET)
         if options["ssl_dev"]:
             if not options["use_asgi"]:
                 raise CommandError("--ssl-dev and --noasgi: Django's own server has no https.")
@@ -80,6 +90,8 @@ class Command(StaticCommand):  # type: ignore[misc]
 
     def run(self, **options: Any) -> None:
         """Serve in this thread; or, where files are watched, in another one of another process."""
+        if options["use_asgi"] and int(self.port) > 65535:
+            raise CommandError(f"Port {self.port} is not between 0 and 65535.")
         if not (options["use_reloader"] and options["use_asgi"]):
             super().run(**options)
         elif reloading.is_inner():
@@ -146,6 +158,7 @@ class Command(StaticCommand):  # type: ignore[misc]
             websocket_max_message_size=message_size,
             websocket_max_frame_size=message_size if frame_size is None else frame_size,
             options=_more(host, int(self.port), options),
+            closing=_CLOSING,
         )
         ready = server.ready_callable
 
@@ -212,6 +225,11 @@ class Command(StaticCommand):  # type: ignore[misc]
         sys.stderr.flush()
         os._exit(1)
 
+
+_NOT_SET = (
+    "You have not set ASGI_APPLICATION, which is needed to run the server. "
+    'Set it to "mysite.asgi.application", for example.'
+)
 
 _WARNING = (
     "WARNING: This is a development server. For production there is the same server without "

@@ -168,9 +168,9 @@ def test_an_exchange_whose_task_is_not_there_yet_is_not_cancelled(caplog):
 # --- Stopping --------------------------------------------------------------------------------
 
 
-async def drained(served: Served, seconds: float) -> float:
+async def drained(served: Served, *seconds: float) -> float:
     began = served.loop.time()
-    await served.application.drain(seconds)
+    await served.application.drain(*seconds)
     return served.loop.time() - began
 
 
@@ -216,6 +216,7 @@ def test_draining_does_not_wait_for_ever_for_those_that_will_not_be_cancelled():
         exchange = served.open(FakeStream())
         await turn()
         assert await drained(served, 5) == 15
+        assert await drained(served, 5, 0.5) == 5.5
         await ended(exchange)
 
     run(main())

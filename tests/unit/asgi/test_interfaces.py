@@ -250,5 +250,5 @@ CLASS = "its instances can be neither called as ASGI 2 says nor awaited"
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_is_seen_to_be_no_application_is_refused_with_what_to_do(kind, reason):
-    with pytest.raises(ConfigError, match=f"^a:b is no ASGI application: {reason}"):
+    with pytest.raises(ConfigError, match=f"^a:b is no application that can be served: {reason}"):
         adapted(kind, "a:b", Limits())

@@ -48,10 +48,15 @@ def test_a_factory_is_called_for_the_application(module):
     assert (app.__name__, name) == ("app", "What made:create returns")
 
 
-@pytest.mark.parametrize("path", ["", "shop", ":app", "shop:", "shop.app"])
+@pytest.mark.parametrize("path", ["", "shop", ":app", "shop:", "shop.py", "a/b.app", ".app"])
 def test_a_path_without_both_parts_is_explained(path):
     with pytest.raises(ConfigError, match="write it as module:attribute"):
         load(path)
+
+
+def test_a_path_as_django_writes_it_is_told_with_a_colon():
+    with pytest.raises(ConfigError, match=r"'shop\.asgi\.app': write it as shop\.asgi:app\.$"):
+        load("shop.asgi.app")
 
 
 @pytest.mark.parametrize(

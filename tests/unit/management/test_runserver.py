@@ -140,6 +140,7 @@ def test_the_server_gets_what_daphnes_would(command) -> None:
     more = server.options.pop("options")
     tell = server.options.pop("action_logger")
     assert server.options == {
+        "closing": 0.5,
         "endpoints": ["tcp:port=8000:interface=127.0.0.1"],
         "signal_handlers": True,
         "http_timeout": None,
@@ -416,6 +417,26 @@ def test_however_the_watcher_ends_the_server_ends_in_order(
     assert server.stopped
     assert server.options["signal_handlers"] is False
     assert watching == ["deaf", (status or 0, 1.0)]
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_process_of_a_command_line_does_not_wait_for_threads(
+    command, watching, monkeypatch, served
+) -> None:
+    def run(self: Command, **options: Any) -> None:
+        self._running = "it ran" if served else None
+        raise SystemExit(3)
+
+    monkeypatch.setattr(Command, "run", run)
+    with pytest.raises(SystemExit):
+        command.run_from_argv(["manage.py", "runserver"])
+    assert watching == [(3, 1.0)] * served
+
+
+def test_a_port_that_is_none_is_refused_before_anything_is_started(command) -> None:
+    with pytest.raises(CommandError, match=r"^Port 99999 is not between 0 and 65535\.$"):
+        call_command(command, "99999")
+    assert command.server_cls.made == []
 
 
 def test_where_nothing_was_served_nothing_is_stopped(command, watching, monkeypatch) -> None:

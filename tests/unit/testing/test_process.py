@@ -100,7 +100,7 @@ def test_it_can_be_told_a_port_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("failing", ["application", "run"])
-def test_what_ends_it_is_told(monkeypatch, failing: str) -> None:
+def test_what_ends_it_is_told(monkeypatch, capsys, failing: str) -> None:
     def fail(*_: object) -> None:
         raise LookupError(failing)
 
@@ -113,6 +113,18 @@ def test_what_ends_it_is_told(monkeypatch, failing: str) -> None:
     assert "LookupError: " + failing in traceback
     assert ("teardown" in happened) is (failing == "run")
     assert not one.ready.is_set()
+    assert capsys.readouterr().err == traceback
+
+
+def test_what_ends_it_later_is_not_shown(monkeypatch, capsys) -> None:
+    def fail(self: Noted) -> None:
+        one.ready.set()
+        raise LookupError
+
+    monkeypatch.setattr(Noted, "run", fail)
+    one = ServerProcess("a", get_application)
+    one.run()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_reactor_of_its_own_takes_the_place_of_the_parents(monkeypatch) -> None:
