@@ -24,8 +24,8 @@ _Answer = tuple[Any, BaseException | None]
 class Link:
     """One request's: `run` is the loop's side, a coroutine; `ask` and `tell` are the thread's.
 
-    When `run` is cancelled the thread goes on, since no thread can be stopped. Whatever is asked
-    when `run` is over raises :class:`ClientDisconnected`.
+    When `run` is cancelled the thread goes on, since no thread can be stopped; what has not begun
+    does not begin. Whatever is asked when `run` is over raises :class:`ClientDisconnected`.
     """
 
     __slots__ = ("_answers", "_failure", "_gone", "_loop", "_said", "_turn", "_waiter")
@@ -58,9 +58,13 @@ class Link:
         """
         self._say(call, False, not last)
 
-    def _say(self, call: _Call, waits: bool, wakes: bool) -> None:
+    def check(self) -> None:
+        """Raise :class:`ClientDisconnected` where `run` is over."""
         if self._gone:
             raise ClientDisconnected("nobody waits for the request any more")
+
+    def _say(self, call: _Call, waits: bool, wakes: bool) -> None:
+        self.check()
         self._said.append((call, waits))
         if wakes:
             self._loop.call_soon_threadsafe(self._wake)
@@ -82,11 +86,12 @@ class Link:
 
         Raises what it raises.
         """
-        loan.submit(self._work, work)
+        future = loan.submit(self._work, work)
         try:
             await self._listen()
         finally:  # Nobody waits for an answer for ever, not even a thread that was forgotten.
             self._gone = True
+            future.cancel()  # It may not have had its turn yet.
             self._answers.put((None, ClientDisconnected("the request is over")))
         if self._failure is not None:
             failure, self._failure = self._failure, None

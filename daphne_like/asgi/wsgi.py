@@ -164,6 +164,8 @@ class Response:
         """Send `data` now, and wait while the client reads too slowly."""
         if data:
             self._send_piece(data)
+        else:
+            self._link.check()
 
     def _send_all(self, result: Iterable[bytes]) -> None:
         if isinstance(result, FileWrapper) and self._send_file(result):
@@ -177,6 +179,8 @@ class Response:
             *result, last = result
         for data in result:
             self.write(data)
+            if self._complete and self._bodiless:  # What may have no end is not asked for it.
+                break
         if last or not self._complete:
             self._send_piece(last, last=True)
 

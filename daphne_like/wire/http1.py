@@ -104,7 +104,7 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
             self.supports = support.http_1_0
         else:
             self.supports = support.trailers if framing.trailers else support.http_1_1
-        self._head_sent = self._chunked = False
+        self._head_sent = self._bodiless = self._chunked = False
         self._remaining = length or 0
         self._settled = length == 0 and not self._eof
         self._phase = _PHASE_AFTER.get(length, _COUNTED)

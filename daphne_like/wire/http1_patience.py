@@ -50,6 +50,7 @@ class Patience:
     full: bool
     _responding: bool
     _head_sent: bool
+    _bodiless: bool
     _head_begun: bool
     _continue_due: bool
     _paused: bool
@@ -95,7 +96,8 @@ class Patience:
             self._check_reading()
         elif self._responding and self._phase in BODY:
             self._check_body()
-        elif self._responding and self._eof and not self._head_sent:
+        elif self._responding and self._eof and (self._bodiless or not self._head_sent):
+            # No write will meet the reset of a client that has left.
             self.cut("the client closed its side and waited too long")
 
     def _check_reading(self) -> None:

@@ -106,6 +106,8 @@ class ResponseSide:
     full = False
     _responding = False
     _head_sent = False
+    _bodiless = False
+    """Its head is out, and nothing will be written behind it."""
     _chunked = False
     _keep_alive = True
     _settled = False
@@ -125,6 +127,7 @@ class ResponseSide:
     def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
         """Send the head and what there is of the body."""
         lines = self._head(head, None)
+        self._bodiless = head.bodiless
         if body:
             self._write_body(lines, body)
         else:

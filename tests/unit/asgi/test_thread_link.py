@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from daphne_like.asgi.thread_link import Link
 from daphne_like.asgi.threads import Threads
 from daphne_like.errors import ClientDisconnected
+from tests.unit.asgi.fakes import turn
 from tests.unit.asgi.threads import PATIENCE, Gate, run_for_real
 
 
@@ -175,6 +177,28 @@ def test_a_thread_whose_request_is_cancelled_hears_of_it_when_it_asks():
     linked(main)
 
 
+def test_a_request_that_is_cancelled_before_its_turn_does_not_begin():
+    async def main(at):
+        gate, begun = Gate(), []
+        first = asyncio.ensure_future(at.run(gate))
+        await gate.reached()
+        loan = at.threads.lend()
+        second = asyncio.ensure_future(Link().run(loan, lambda: begun.append("second")))
+        await turn()
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        loan.over()
+        gate.open()
+        await first
+        third = at.threads.lend()
+        await Link().run(third, lambda: begun.append("third"))
+        third.over()
+        assert begun == ["third"]
+
+    linked(main)
+
+
 def test_a_thread_that_waits_for_its_answer_when_the_request_is_cancelled_hears_of_it():
     async def main(at):
         asked, heard = asyncio.Event(), threading.Event()
@@ -204,9 +228,10 @@ def test_a_thread_may_end_when_there_is_no_loop_any_more():
     class Loan:
         """One whose thread is the test's."""
 
-        def submit(self, work: Any, *arguments: Any) -> None:
+        def submit(self, work: Any, *arguments: Any) -> Future[Any]:
             ends.append(threading.Thread(target=work, args=arguments))
             ends[0].start()
+            return Future()
 
     async def main():
         task = asyncio.ensure_future(Link().run(Loan(), gate))  # type: ignore[arg-type]

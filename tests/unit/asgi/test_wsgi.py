@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref.validate import validator
@@ -291,6 +293,14 @@ def test_a_status_without_a_body_has_none_whatever_comes(status):
     assert stream.calls == [("respond", int(status[:3]), b"")]
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content")])
+def test_what_has_no_body_is_not_asked_for_all_of_it_and_closed(method, status):
+    result = Closing(b"he", KeyError("it was asked for more"))
+    stream = answered(giving(result, status, headers=[]), method=method)
+    assert stream.calls == [("respond", int(status[:3]), b"")]
+    assert result.closed == 1
+
+
 # --- Failures --------------------------------------------------------------------------------
 
 
@@ -518,6 +528,28 @@ def test_a_client_that_leaves_ends_the_response_which_is_closed(caplog):
     serving(giving(endless), main)
     assert endless.closed == 1
     assert caplog.records == []
+
+
+def test_one_that_has_nothing_to_send_hears_that_its_client_has_left():
+    async def main(at):
+        exchange = at.served.open(FakeStream(), request())
+        await gate.reached()
+        exchange.disconnected("the client is gone")
+        await ended(exchange)
+        gate.open()
+        assert await asyncio.to_thread(over.wait, PATIENCE)
+
+    def pieces():
+        gate()
+        try:
+            for _ in range(1000):
+                yield b""
+            raise AssertionError("it has not heard of it")
+        except GeneratorExit:
+            over.set()
+
+    gate, over = Gate(), threading.Event()
+    serving(giving(pieces), main, limits=Limits(application_close_timeout=0.01))
 
 
 def test_one_that_waits_for_a_slow_client_hears_that_it_has_left():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from daphne_like.exchange import ResponseHead
 from daphne_like.testing import MemoryWire, RecordedExchange
 from daphne_like.wire.http1 import HTTP1Connection
 from tests.support.http1 import (
@@ -67,6 +68,29 @@ class TestHalfClose:
         served.turn()
         assert served.response.body == b"a"
         expect_clean_end(served)
+
+    @pytest.mark.parametrize("early", [False, True])
+    def test_one_without_a_body_never_writes_again(self, serve: Serve, early: bool) -> None:
+        served = serve(half_close_grace=10).send(b"HEAD" + GET[3:])
+        if early:
+            served.last.stream.send_head(ResponseHead(200, [], bodiless=True))
+        served.send_eof()
+        if not early:
+            served.last.stream.send_head(ResponseHead(200, [], bodiless=True))
+        served.wait(9.9)
+        assert served.last.over is None
+        served.wait(0.1)
+        assert served.last.over == "the client closed its side and waited too long"
+
+    def test_one_behind_a_response_without_a_body_may_take_longer(self, serve: Serve) -> None:
+        served = serve(half_close_grace=10).send(b"HEAD" + GET[3:])
+        served.last.stream.send_head(ResponseHead(200, [], bodiless=True))
+        served.last.end()
+        served.turn()
+        served.send(GET).send_eof()
+        served.last.start(b"a")
+        served.wait(3600)
+        assert served.last.over is None
 
     def test_the_time_for_the_exchange_goes_on(self, serve: Serve) -> None:
         served = serve(half_close_grace=10, http_timeout=60).send(GET).send_eof()
