@@ -237,17 +237,14 @@ class ASGIService(Service):
 
     def _say_what_is_waited_for(self, shared: Shared, application: Application) -> None:
         sockets = [one for one in application.live if one.request.upgrade is not None]
-        others = len(application.live) - len(sockets)
-        if sockets and others:
-            what = f"{counted(range(others), 'request')} and {counted(sockets, 'WebSocket')}"
-        elif application.live:
-            what = counted(application.live, "WebSocket" if sockets else "request")
-        elif shared.connections:
-            what = counted(shared.connections, "connection")
-        else:
-            return
-        seconds = self._config.limits.graceful_timeout
-        self._wait(f"Stopping: waiting up to {seconds:g} s for {what}")
+        requests = range(len(application.live) - len(sockets))
+        things: dict[str, Collection[object]] = {"request": requests, "WebSocket": sockets}
+        if not application.live:
+            things = {"connection": shared.connections}
+        what = " and ".join(counted(these, name) for name, these in things.items() if these)
+        if what:
+            seconds = self._config.limits.graceful_timeout
+            self._wait(f"Stopping: waiting up to {seconds:g} s for {what}")
 
     def _retire(self) -> None:
         if self._orders is not None:
