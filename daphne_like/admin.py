@@ -18,7 +18,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IPushProducer
 
 from daphne_like import exposition
-from daphne_like.answers import answer
+from daphne_like.answers import Later, answer
 from daphne_like.asgi.application import Application, settle
 from daphne_like.assembly import HTTPFactory, admin_endpoint, describe
 from daphne_like.clock import LoopClock
@@ -35,7 +35,9 @@ from daphne_like.exchange import (
 )
 from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
+from daphne_like.merging import Pages, best, merged_connections, merged_metrics
 from daphne_like.metrics import Requests, Sources, metrics
+from daphne_like.siblings import PREFIX, Siblings
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.negotiate import Negotiation
 from daphne_like.wire.shared import DefaultFields, Drainable, Shared
@@ -67,7 +69,8 @@ class Admin:
     """A listener at `address` that answers by itself, from a table of paths.
 
     `stage` tells how far the server is; `application`, `shared` and `watchdog` are what there is
-    to show. From now on the application's requests are counted.
+    to show. From now on the application's requests are counted. A worker answers for its
+    `siblings` too, on a shared `socket`.
     """
 
     def __init__(
@@ -78,24 +81,34 @@ class Admin:
         application: Application,
         shared: Shared,
         watchdog: Watchdog | None,
+        siblings: Siblings | None = None,
+        socket: int | None = None,
     ) -> None:
         clock = LoopClock(application.loop)
         self._shared = Shared(self._open, clock, _LIMITS, DefaultFields())
         self._shared.crowded = self._crowded
-        self._endpoint = admin_endpoint(address, reactor, _LIMITS)
+        self._endpoints = [admin_endpoint(address, reactor, _LIMITS)]
+        if socket is not None:
+            self._endpoints[0].share(socket)
+        if siblings is not None:
+            self._endpoints.append(admin_endpoint((siblings.place, None), reactor, _LIMITS))
         requests = Requests()
         application.observers.append(requests)
         kind = type(application.loop).__module__.partition(".")[0]
         self._sources = Sources(requests, shared, application, watchdog, kind)
         self._stage = stage
         self._negotiation = Negotiation(self._shared, http2=False)
-        self._port: IListeningPort | None = None
+        self._ports: list[IListeningPort] = []
+        self._siblings = siblings
+        self._asking: set[asyncio.Task[None]] = set()
         self._pages: dict[bytes, Callable[[], _Reply]] = {
             b"/livez": self._live,
             b"/readyz": self._ready,
             b"/metrics": self._metrics,
             b"/connections": self._connections,
         }
+        if siblings is not None:
+            self._pages |= {PREFIX + path: page for path, page in self._pages.items()}
 
     def bind(self) -> None:
         """Bind ahead of `listen`, for whoever may do so now and not later.
@@ -103,18 +116,21 @@ class Admin:
         Raises :class:`StartupError`.
         """
         try:
-            self._endpoint.bind()
+            for endpoint in self._endpoints:
+                endpoint.bind()
         except StartupError as error:
             raise StartupError(f"For --admin-bind: {error}") from None
 
     async def listen(self) -> None:
         """Listen; raises :class:`StartupError`."""
-        listening = self._endpoint.listen(HTTPFactory(self._shared, self._negotiation))
+        factory, loop = HTTPFactory(self._shared, self._negotiation), asyncio.get_running_loop()
         try:
-            self._port = await listening.asFuture(asyncio.get_running_loop())
+            for endpoint in self._endpoints:
+                # Whoever waits may be cancelled now: what listens is closed all the same.
+                await endpoint.listen(factory).addCallback(self._ports.append).asFuture(loop)
         except StartupError as error:
             raise StartupError(f"For --admin-bind: {error}") from None
-        host = self._port.getHost()
+        host = self._ports[0].getHost()
         _logger.info("Admin pages on %s", describe(host))
         if not _is_private(host):
             what = (
@@ -137,14 +153,15 @@ class Admin:
         self._shared.abort()
 
     def _stop_listening(self) -> None:
-        self._endpoint.unbind()
-        if self._port is not None:
-            maybeDeferred(self._port.stopListening)
-            self._port = None
+        for endpoint in self._endpoints:
+            endpoint.unbind()
+        ports, self._ports = self._ports, []
+        for port in ports:
+            maybeDeferred(port.stopListening)
 
     def _crowded(self, crowded: bool) -> None:
-        if self._port is not None:
-            pausable = cast(IPushProducer, self._port)
+        for port in self._ports:
+            pausable = cast(IPushProducer, port)
             (pausable.pauseProducing if crowded else pausable.resumeProducing)()
 
     # --- Pages ----------------------------------------------------------------------------
@@ -157,16 +174,23 @@ class Admin:
         if request.method not in ("GET", "HEAD"):
             allow = b"allow", b"GET, HEAD"
             return answer(request, stream, 405, b"405 Method Not Allowed\n", allow, NO_STORE)
+        if self._siblings is not None and request.raw_path in _MERGED:
+            return self._answer_for_all(Later(request, stream), request.raw_path, self._siblings)
         status, body, content_type = page()
         return answer(request, stream, status, body, NO_STORE, content_type=content_type)
+
+    def _answer_for_all(self, later: Later, path: bytes, siblings: Siblings) -> Later:
+        asking = asyncio.ensure_future(_answer_for_all(later, path, siblings))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        return later
 
     def _live(self) -> _Reply:
         """That it is answered says it all."""
         return _Reply(200, b"ok\n")
 
     def _ready(self) -> _Reply:
-        stage = self._stage()
-        return _Reply(200 if stage is Stage.READY else 503, f"{stage}\n".encode())
+        return _readiness(self._stage())
 
     def _metrics(self) -> _Reply:
         return _Reply(200, metrics(self._sources), exposition.CONTENT_TYPE)
@@ -181,6 +205,34 @@ class Admin:
         page = {"stage": self._stage(), "totals": totals, "connections": shown}
         # On one line: to lay it out would take the loop many times as long.
         return _Reply(200, json.dumps(page).encode() + b"\n", b"application/json")
+
+
+def _readiness(stage: str) -> _Reply:
+    return _Reply(200 if stage == Stage.READY else 503, f"{stage}\n".encode())
+
+
+def _all_ready(pages: Pages) -> _Reply:
+    return _readiness(best(json.loads(page)["stage"] for page in pages.values()))
+
+
+_MERGED: dict[bytes, tuple[bytes, Callable[[Pages], _Reply]]] = {
+    b"/readyz": (b"/connections", _all_ready),
+    b"/metrics": (
+        b"/metrics",
+        lambda pages: _Reply(200, merged_metrics(pages), exposition.CONTENT_TYPE),
+    ),
+    b"/connections": (
+        b"/connections",
+        lambda pages: _Reply(200, merged_connections(pages), b"application/json"),
+    ),
+}
+"""Pages of all workers: the page that each is asked for, and what is made of those."""
+
+
+async def _answer_for_all(later: Later, path: bytes, siblings: Siblings) -> None:
+    asked, merge = _MERGED[path]
+    status, body, content_type = merge(await siblings.pages(asked))
+    later.answer(status, body, NO_STORE, content_type=content_type)
 
 
 def _is_private(host: Any) -> bool:

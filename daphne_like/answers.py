@@ -38,6 +38,26 @@ class _Answered:
 _ANSWERED: Exchange = _Answered()
 
 
+class Later(_Answered):
+    """The exchange of a request that the server itself answers, when it knows what."""
+
+    finished = False
+
+    def __init__(self, request: Request, stream: Stream) -> None:
+        self._request = request
+        self._stream = stream
+
+    def disconnected(self, reason: str, *, refused: int | None = None, unsent: int = 0) -> None:
+        """Nobody waits any more."""
+        self.finished = True
+
+    def answer(self, status: int, body: bytes, *fields: tuple[bytes, bytes], **more: bytes) -> None:
+        """Answer, as :func:`answer` does, if anybody still waits."""
+        if not self.finished:
+            self.finished = True
+            answer(self._request, self._stream, status, body, *fields, **more)
+
+
 def answer(
     request: Request,
     stream: Stream,

@@ -41,6 +41,7 @@ from daphne_like.proxies import Proxies
 from daphne_like.redirect import redirecting
 from daphne_like.retirement import retiring
 from daphne_like.transport import activation, endpoints
+from daphne_like.transport.endpoint import NativeEndpoint
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.negotiate import Negotiation
@@ -102,7 +103,10 @@ def application_of(config: Config) -> ASGIApplication:
     else:
         look_in(config.app_dir)
         found = load(cast(str, config.application), factory=config.factory)
-    return adapted(*found, config.limits, config.interface)
+    application = adapted(*found, config.limits, config.interface)
+    if isinstance(application, WSGI):
+        application.multiprocess = config.workers is not None
+    return application
 
 
 async def rehearse(config: Config, reactor: Any) -> None:
@@ -259,9 +263,9 @@ def listening_on(
     limits = config.limits
     asked = of_everybody, of_some, encryption.secured
     found = [
-        (text, endpoint)
+        (f"{text}#{index}" if index else text, endpoint)
         for text in config.endpoints
-        for endpoint in endpoints.from_string(reactor, text, limits, *asked)
+        for index, endpoint in enumerate(endpoints.from_string(reactor, text, limits, *asked))
     ]
     around: dict[str, Any] = {"preambles": of_some, "secured": encryption.of_options()}
     address = addresses(config)
@@ -321,7 +325,7 @@ def https_port(config: Config, listening: Iterable[IListeningPort]) -> int | Non
 _OURS_ALONE = 0o600
 
 
-def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> endpoints.NativeEndpoint:
+def admin_endpoint(address: Address, reactor: Any, limits: Limits) -> NativeEndpoint:
     """Where the admin listener listens."""
     (host, port), option = address, "--admin-bind"
     if port is None:

@@ -5,20 +5,28 @@ This module must not know how anything is served.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from daphne_like import environment
 from daphne_like.arguments import DESCRIPTION, said
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, StartupError
+from daphne_like.orders import Orders, taken
 from daphne_like.places import OWN_KINDS, kind_of
 from daphne_like.sources import PYPROJECT, Place, configuration, merged
 
 if TYPE_CHECKING:
     from twisted.application.service import IService
+
+    from daphne_like.server import ASGIService
+
+_logger = logging.getLogger("daphne_like.server")
 
 _WAY_OUT = "; a second signal ends it at once"
 
@@ -85,13 +93,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The process ends soon after, also where a thread of the application does not.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    orders = taken(os.environ)
     try:
-        config = configured(sys.argv[1:] if arguments is None else arguments)
-        status = serve(config)
+        config = configured(arguments)
+        if orders is None and (config.workers is not None or config.reload):
+            return _supervise(config, arguments)
+        status = serve(config, orders)
     except DaphneLikeError as error:
         return complain(error)
     from daphne_like import process
 
+    process.leave(status, config.limits.application_close_timeout)
+    return status
+
+
+def _supervise(config: Config, arguments: Sequence[str]) -> int:
+    """Let other processes serve, and look after them; return the exit status."""
+    from daphne_like import logs, process
+    from daphne_like.supervisor.parent import preloads, supervise
+
+    logs.set_up_logging(config)
+    if preloads(config):
+        process.preload(config)
+    return supervise(config, arguments, partial(_work, config))
+
+
+def _work(config: Config) -> int:
+    """A worker that is a copy of its supervisor: nothing has to be read anew."""
+    from daphne_like import process
+
+    try:
+        status = serve(config, taken(os.environ))
+    except DaphneLikeError as error:
+        return complain(error)
     process.leave(status, config.limits.application_close_timeout)
     return status
 
@@ -102,11 +137,15 @@ def complain(error: Exception) -> int:
     return error.exit_status if isinstance(error, ConfigError | StartupError) else 1
 
 
-def serve(config: Config) -> int:
-    """Serve on a reactor of our own until a signal; return the exit status."""
+def serve(config: Config, orders: Orders | None = None) -> int:
+    """Serve on a reactor of our own until a signal; return the exit status.
+
+    A worker does what its `orders` say.
+    """
     from daphne_like import process
 
-    reactor = _prepared(config)
+    config = config if orders is None else _hurried(config, orders)
+    reactor = _prepared(config, None if orders is None else orders.number)
     from daphne_like import notify
     from daphne_like.server import ASGIService
 
@@ -117,21 +156,50 @@ def serve(config: Config) -> int:
         reactor.stop()
 
     told = notify.notifier(os.environ, os.getpid())
-    service = ASGIService(config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told)
-
-    def force() -> None:
-        service.force()
-        process.leave(0, _AT_ONCE)
-
+    if orders is not None:
+        _hold(orders, config, reactor)
+    service = ASGIService(
+        config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told, orders=orders
+    )
     process.run(
         reactor,
         service.startService,
         service.stopService,
-        force,
+        partial(_force, service),
         service.reopen_logs,
         service.reload,
     )
     return complain(failures[0]) if failures else 0
+
+
+def _force(service: ASGIService) -> None:
+    """Wait for nothing any more, and leave behind a thread that does not end."""
+    from daphne_like import process
+
+    service.force()
+    process.leave(0, _AT_ONCE)
+
+
+def _hurried(config: Config, orders: Orders) -> Config:
+    """The same, with the time that a supervisor gives its workers at a stop."""
+    if orders.grace is None:
+        return config
+    limits = config.limits
+    grace = min(limits.graceful_timeout, orders.grace)
+    close = min(limits.application_close_timeout, orders.grace)
+    hurried = replace(limits, graceful_timeout=grace, application_close_timeout=close)
+    return replace(config, limits=hurried)
+
+
+def _hold(orders: Orders, config: Config, reactor: Any) -> None:
+    """Live no longer than the supervisor, and have what was passed to it."""
+    from daphne_like import lifeline, process
+    from daphne_like.limits import longest_stop
+    from daphne_like.transport import activation
+
+    activation.know(orders.passed)
+    stop = partial(process.stop_from_thread, reactor)
+    lifeline.hold(orders, stop, longest_stop(config.limits))
 
 
 def check(config: Config) -> int:
@@ -151,11 +219,11 @@ def check(config: Config) -> int:
     return status
 
 
-def _prepared(config: Config) -> Any:
+def _prepared(config: Config, worker: int | None = None) -> Any:
     """The reactor, with the log set up."""
     from daphne_like import logs, process
 
-    logs.set_up_logging(config)
+    logs.set_up_logging(config, worker)
     reactor = process.install_reactor(config.loop, tls=needs_twisted_tls(config))
     logs.bridge_twisted_log()
     return reactor
@@ -218,6 +286,9 @@ def makeService(options: Any) -> IService:
         logs.log_to_twisted(config)
     except ConfigError as error:
         sys.exit(complain(error))
+
+    if config.workers is not None or config.reload:
+        _logger.warning("twistd runs one process: --workers and --reload mean nothing to it")
 
     def failed(error: DaphneLikeError) -> None:
         process.exit_with(complain(error))

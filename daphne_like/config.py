@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daphne_like.config_tls import TLSConfig
+from daphne_like.config_workers import WorkersConfig
 from daphne_like.exchange import Field
 from daphne_like.limits import Limits
 from daphne_like.option_field import option
@@ -21,13 +21,13 @@ FACTS = ("for", "port", "proto", "host", "prefix")
 """What proxy headers can say."""
 
 GROUPS = (
-    "Application", "Listening", "TLS", "HTTP", "HTTP/2", "Proxies", "WebSocket", "Logging",
-    "Health", "Limits",
+    "Application", "Listening", "TLS", "HTTP", "HTTP/2", "Proxies", "WebSocket", "Workers",
+    "Logging", "Health", "Limits",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Config(TLSConfig):
+class Config(WorkersConfig):
     """Everything an operator can set, and nothing else."""
 
     application: str | None = None

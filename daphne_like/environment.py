@@ -14,6 +14,9 @@ PREFIX = "DAPHNE_LIKE_"
 CONFIG = PREFIX + "CONFIG"
 ENV_FILE = PREFIX + "ENV_FILE"
 
+OTHERS = {"WEB_CONCURRENCY": PREFIX + "WORKERS"}
+"""Variables that are not ours and say the same: a platform sets them for whatever it runs."""
+
 
 def variable(name: str) -> str:
     """The variable for the option called `name`."""
@@ -26,7 +29,7 @@ def options_in(environ: Mapping[str, str], files: Mapping[str, str]) -> tuple[Pl
     `files` has the file of each variable that is from one. Raises :class:`ConfigError`.
     """
     ours = sorted(name for name in environ if name.startswith(PREFIX))
-    options = by_name(variable) if ours else {}
+    options = by_name(variable) if ours or OTHERS.keys() & environ.keys() else {}
     found, warnings = [], []
     for name in ours:
         option, text = options.get(name), environ[name]
@@ -37,6 +40,9 @@ def options_in(environ: Mapping[str, str], files: Mapping[str, str]) -> tuple[Pl
             near = suggestion(name, [*options, CONFIG, ENV_FILE], PREFIX)
             where = files.get(name, "the environment")
             warnings.append(f"{name} in {where} is no option{near or '.'}")
+    for name, own in OTHERS.items():
+        if environ.get(name) and own not in environ:
+            found.append(given(options[own], name, [environ[name]], f"environment {name}"))
     return place(found), warnings
 
 

@@ -26,6 +26,9 @@ class StartupError(DaphneLikeError):
     supervisor not to try again, and 1 otherwise (an address in use, for example).
     """
 
+    FOR_GOOD = 3
+    """The highest status of what a second try would not mend."""
+
     def __init__(self, message: str, exit_status: int = 1) -> None:
         super().__init__(message)
         self.exit_status = exit_status

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import maybeDeferred
@@ -25,8 +26,10 @@ from daphne_like.assembly import (
 from daphne_like.config import Config
 from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
+from daphne_like.orders import SHARES, Orders
 from daphne_like.proxies import Proxies
-from daphne_like.transport.endpoints import NativeEndpoint
+from daphne_like.transport.endpoint import NativeEndpoint
+from daphne_like.transport.shares import Shares
 from daphne_like.wire.shared import Shared
 
 _logger = logging.getLogger("daphne_like.server")
@@ -49,9 +52,22 @@ class Listening:
         self._config = config
         self._shared = shared
         self._proxies = proxies
+        self._shares: Shares | None = None
         preambles = proxies.preambles(shared)
         self._serving = listening_on(config, reactor, *preambles, self.encryption)
         self._redirecting = redirecting_on(config, reactor, preambles[1])
+
+    def share(self, orders: Orders) -> None:
+        """Listen on what a supervisor has bound for all of its workers, of whom we are one."""
+        if not self._config.reuse_port:
+            self._shares = Shares(Path(orders.directory, SHARES), orders.place)
+        yields = None if self._shares is None else self._is_ahead
+        for name, endpoint in self._serving + self._redirecting:
+            cast(NativeEndpoint, endpoint).share(orders.sockets[name], yields)
+
+    def _is_ahead(self) -> bool:
+        """Whether another worker should take the next connection."""
+        return cast(Shares, self._shares).is_ahead(len(self._shared.connections))
 
     def bind(self) -> None:
         """Bind what can be bound ahead, our own endpoints: who comes waits until we listen.
@@ -92,13 +108,18 @@ class Listening:
         loop, accepting = asyncio.get_running_loop(), []
         for name, endpoint in endpoints:
             try:
-                self.ports.append(await endpoint.listen(factory).asFuture(loop))
+                listening = endpoint.listen(factory).addCallback(self._keep)
+                accepting.append(await listening.asFuture(loop))
             except DaphneLikeError:
                 raise
             except Exception as error:
                 raise StartupError(f"Cannot listen on {name}: {error}.") from error
-            accepting.append(self.ports[-1])
         return accepting
+
+    def _keep(self, port: IListeningPort) -> IListeningPort:
+        """Whoever waits for it may be cancelled now: it is to be closed all the same."""
+        self.ports.append(port)
+        return port
 
     def pause(self) -> None:
         """Let who comes wait in the kernel."""
@@ -112,6 +133,8 @@ class Listening:
 
     async def stop(self) -> None:
         """Close them all; connections go on."""
+        if self._shares is not None:
+            self._shares.leave()
         self.unbind()
         loop = asyncio.get_running_loop()
         ports, self.ports = self.ports, []

@@ -16,20 +16,42 @@ from daphne_like.asgi.loading import look_in
 from daphne_like.config import LOG_FORMAT, Config
 from daphne_like.errors import ConfigError
 
+_OURS = "daphne_like", "asyncio", "twisted"
+"""Loggers of which a handler of ours hears."""
+
 _LEVELS = {-2: logging.CRITICAL, -1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 
 
-def set_up_logging(config: Config) -> None:
-    """Log as `config` says: to standard error, or as its file does.
+def set_up_logging(config: Config, worker: int | None = None) -> None:
+    """Log as `config` says: to standard error, or as its file does; as `worker`, if it is one.
 
     Our handler is quiet where somebody has given the root logger one, before or later: so
     every line is written once, by whom the operator chose.
 
     Raises :class:`ConfigError` for a format or a file that cannot be used.
     """
+    _number_records(worker)
     handler = logging.StreamHandler()
-    handler.setFormatter(_formatter(config, handler.stream))
-    _log_with(handler, config, "daphne_like", "asyncio", "twisted")
+    handler.setFormatter(_formatter(config, handler.stream, worker))
+    _log_with(handler, config, *_OURS)
+
+
+def _number_records(worker: int | None) -> None:
+    """Let every record say which worker it is from, as ``%(worker)s``."""
+    number = "-" if worker is None else str(worker)
+
+    def make(*given: Any, **named: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*given, **named)
+        record.worker = number
+        return record
+
+    logging.setLogRecordFactory(make)
+
+
+def forget() -> None:
+    """Log nowhere, in a copy of a process that was set up; it is to be set up anew."""
+    for name in _OURS:
+        logging.getLogger(name).handlers.clear()
 
 
 def log_to_twisted(config: Config) -> None:
@@ -195,7 +217,10 @@ def wants_colour(
 
 
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
-_IN_COLOUR = LOG_FORMAT.replace("%(levelname)-8s", "\x1b[%(colour)sm%(levelname)-8s\x1b[0m")
+
+
+def _coloured(text: str) -> str:
+    return text.replace("%(levelname)-8s", "\x1b[%(colour)sm%(levelname)-8s\x1b[0m")
 
 
 class _InColour(logging.Formatter):
@@ -206,12 +231,15 @@ class _InColour(logging.Formatter):
         return super().formatMessage(record)
 
 
-def _formatter(config: Config, stream: TextIO) -> logging.Formatter:
+def _formatter(config: Config, stream: TextIO, worker: int | None) -> logging.Formatter:
+    text = config.log_format
+    if text == LOG_FORMAT and worker is not None:
+        text = text.replace("%(message)s", "[%(worker)s] %(message)s")
     if config.log_format == LOG_FORMAT and wants_colour(config.color, stream):
-        return _InColour(_IN_COLOUR)
+        return _InColour(_coloured(text))
     try:
-        formatter = logging.Formatter(config.log_format)
-        formatter.format(logging.makeLogRecord({"msg": "a line, to try the format"}))
+        formatter = logging.Formatter(text)
+        formatter.format(logging.makeLogRecord({"msg": "a line, to try the format", "worker": "-"}))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--log-fmt {config.log_format!r}: {error}.") from None
     return formatter

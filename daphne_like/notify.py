@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from array import array
 from collections.abc import Callable, MutableMapping
 from functools import partial
 
@@ -54,7 +55,7 @@ class Notifier:
 
     def __init__(
         self,
-        send: Callable[[bytes], object] | None = None,
+        send: Callable[..., object] | None = None,
         seconds: float = 0.0,
         now: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
     ) -> None:
@@ -81,6 +82,18 @@ class Notifier:
         """Files are read again; that it is over is told by being ready anew."""
         self._say("RELOADING=1", f"MONOTONIC_USEC={self._now()}", _status("Reading files again"))
 
+    def retires(self) -> None:
+        """This process has served enough: somebody should take its place, and then stop it."""
+        self._say("X_RETIRE=1", _status("Has served enough"))
+
+    def is_main(self, pid: int) -> None:
+        """Process `pid`, and no other, is the one to look after: it has taken over."""
+        self._say(f"MAINPID={pid}")
+
+    def keeps(self, name: str, fileno: int) -> None:
+        """The manager should keep a descriptor, and pass it to who comes after us."""
+        self._say("FDSTORE=1", f"FDNAME={name}", descriptors=(fileno,))
+
     def start(self, clock: Clock) -> None:
         """Say from now on that the loop runs, by its `clock`."""
         if self._seconds:
@@ -96,11 +109,11 @@ class Notifier:
             self._next.cancel()
             self._next = None
 
-    def _say(self, *words: str) -> None:
+    def _say(self, *words: str, descriptors: tuple[int, ...] = ()) -> None:
         if self._send is None:
             return
         try:
-            self._send("\n".join(filter(None, words)).encode("utf-8", "replace"))
+            self._send("\n".join(filter(None, words)).encode("utf-8", "replace"), *descriptors)
         except OSError as error:
             if not self._mute:
                 _logger.warning("Cannot tell the service manager: %s", error.strerror or error)
@@ -131,8 +144,9 @@ def notifier(environ: MutableMapping[str, str], pid: int) -> Notifier | None:
     return Notifier(partial(_send, family, name), beats)
 
 
-def _send(family: int, name: str, words: bytes) -> None:
+def _send(family: int, name: str, words: bytes, *descriptors: int) -> None:
     """Send by a socket of its own: there is nothing to look after, and the manager's may change."""
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
     with socket.socket(family, socket.SOCK_DGRAM) as sending:
         sending.settimeout(_PATIENCE)
-        sending.sendto(words, name)
+        sending.sendmsg([words], passed if descriptors else [], 0, name)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from daphne_like.config import GROUPS, Config
 from daphne_like.errors import ConfigError
 from daphne_like.limits import Limits
+from daphne_like.limits_workers import WorkerLimits
 from daphne_like.rules import check
 from daphne_like.values import LEVELS, level
 
@@ -120,14 +121,16 @@ def _limit_option(item: Any) -> Option:
         int if type(item.default) is int else float,
         item.default,
         f"{given['reason']} ({given['unit']})",
-        _LIMIT_GROUPS.get(kind, "Limits"),
+        _LIMIT_GROUPS.get(item.name) or _LIMIT_GROUPS.get(kind, "Limits"),
     )
 
 
-_LIMIT_GROUPS = {"websocket": "WebSocket", "websockets": "WebSocket", "ping": "WebSocket"} | {
-    "http2": "HTTP/2"
+_LIMIT_GROUPS = {
+    **dict.fromkeys(("websocket", "websockets", "ping"), "WebSocket"),
+    "http2": "HTTP/2",
+    **dict.fromkeys((item.name for item in fields(WorkerLimits)), "Workers"),
 }
-"""Limits of one kind of traffic stand with its other options."""
+"""Limits of one kind stand with its other options: by their name, or the first word of it."""
 
 
 _LIMIT_NAMES = frozenset(item.name for item in fields(Limits))

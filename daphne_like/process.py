@@ -21,6 +21,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
+from daphne_like.config import Config
 from daphne_like.errors import ConfigError
 
 _REACTOR = "twisted.internet.reactor"
@@ -104,6 +105,29 @@ def _hear_of_children(reactor: Any) -> None:
     from twisted.internet.process import reapAllProcesses
 
     signal.signal(signal.SIGCHLD, lambda *_: reactor.callFromThread(reapAllProcesses))
+
+
+def preload(config: Config) -> None:
+    """Import what every worker needs, and install nothing: copies of this process have it all.
+
+    The application too, if `config` says so: raises :class:`DaphneLikeError` where that fails, or
+    has installed a reactor, which no copy could use.
+    """
+    from daphne_like import assembly, server  # noqa: F401
+
+    with suppress(ImportError):
+        from daphne_like.wire import http2  # noqa: F401
+    with _without_openssl(), suppress(ImportError):
+        from twisted.internet import asyncioreactor  # noqa: F401
+    with suppress(ImportError):
+        import uvloop  # noqa: F401
+    if config.preload_app:
+        assembly.application_of(config)
+    if _REACTOR in sys.modules:
+        raise ConfigError("The application installs a reactor: leave out --preload-app.")
+    # The garbage collector would write to all that there is, and every copy would have it anew.
+    gc.collect()
+    gc.freeze()
 
 
 def _keep_freed_memory() -> None:

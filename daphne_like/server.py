@@ -28,7 +28,9 @@ from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
 from daphne_like.listening import Listening
 from daphne_like.notify import Notifier
+from daphne_like.orders import ADMIN, Orders
 from daphne_like.proxies import Proxies
+from daphne_like.siblings import Siblings
 from daphne_like.tally import Tally
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
@@ -56,13 +58,13 @@ class ASGIService(Service):
     ``failed`` is called with the error, instead of serving, where the start fails; without
     it the error is logged and the reactor stopped. ``way_out`` is what the log adds where a
     stop has to wait: how an operator can have it at once. ``tell`` hears of every step, as Daphne's
-    ``action_logger`` does, and ``notifier`` of every stage, for a service manager.
+    ``action_logger`` does, and ``notifier`` of every stage, for a service manager. A worker does as
+    its ``orders`` say.
 
     A service that was stopped may be started again: then the application's lifespan begins anew.
     """
 
     name = "daphne-like"
-
     closing: float | None = None
     """Seconds that a stop leaves to what it cancels; else ``--application-close-timeout``."""
 
@@ -76,6 +78,7 @@ class ASGIService(Service):
         way_out: str = "",
         tell: Tell | None = None,
         notifier: Notifier | None = None,
+        orders: Orders | None = None,
     ) -> None:
         self._config = config
         self._reactor = reactor
@@ -84,6 +87,7 @@ class ASGIService(Service):
         self._way_out = way_out
         self._tell = tell
         self._notifier = notifier or Notifier()
+        self._orders = orders
         self._stage = Stage.STARTING
         self._crowds = Tally(time.monotonic)
         self._lifespan: Lifespan | None = None
@@ -144,6 +148,8 @@ class ASGIService(Service):
             self._watchdog = Watchdog(shared.clock, limits.watchdog)
         self._administer(application, shared)
         listening = self._listening = Listening(config, self._reactor, shared, proxies)
+        if self._orders is not None:
+            listening.share(self._orders)
         return application, shared, listening
 
     def _administer(self, application: Application, shared: Shared) -> None:
@@ -153,7 +159,11 @@ class ASGIService(Service):
         from daphne_like.admin import Admin  # Most do without, and without what it loads.
 
         sources = application, shared, self._watchdog
-        self._admin = Admin(address, self._reactor, lambda: self._stage, *sources)
+        more: dict[str, Any] = {}
+        if self._orders is not None:
+            siblings = Siblings(self._orders.directory, self._orders.number)
+            more = {"siblings": siblings, "socket": self._orders.sockets[ADMIN]}
+        self._admin = Admin(address, self._reactor, lambda: self._stage, *sources, **more)
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""
@@ -239,6 +249,9 @@ class ASGIService(Service):
         self._wait(f"Stopping: waiting up to {seconds:g} s for {what}")
 
     def _retire(self) -> None:
+        if self._orders is not None:
+            self._notifier.retires()  # Somebody has to take its place first.
+            return
         _logger.info("Stopping: as many requests as --limit-max-requests says have come")
         cast(Shared, self._shared).leaving = True  # Every response from now on says so.
         self._reactor.callLater(0, self._reactor.stop)

@@ -31,6 +31,19 @@ def header(text: str) -> Field:
     return field
 
 
+AUTO = 0
+"""As many workers as make sense on this machine."""
+
+
+def workers(text: str) -> int:
+    """A number of workers, :data:`AUTO` for ``auto``; raises :class:`ConfigError`."""
+    if text == "auto":
+        return AUTO
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--workers {text!r}: give a number from 1 up, or auto.")
+    return int(text)
+
+
 LEVELS = {"critical": -2, "error": -1, "warning": 0, "info": 1, "debug": 2, "trace": 3}
 """The names of the verbosities."""
 

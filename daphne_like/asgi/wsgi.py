@@ -35,11 +35,13 @@ _BODILESS = (204, 304)
 class WSGI:
     """The WSGI application `call` as an ASGI 3 application, whose requests run in `threads`.
 
-    WebSockets are refused; what asks for the lifespan hears that there is none.
+    WebSockets are refused; what asks for the lifespan hears that there is none. ``multiprocess``
+    says whether other processes run the application too.
     """
 
     def __init__(self, call: WSGIApplication, threads: Threads) -> None:
         self.threads = threads
+        self.multiprocess = False
         self._call = call
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +81,7 @@ class WSGI:
             "wsgi.errors": errors,
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.multithread": self.threads.most > 1,
-            "wsgi.multiprocess": False,
+            "wsgi.multiprocess": self.multiprocess,
             "wsgi.run_once": False,
         }
 

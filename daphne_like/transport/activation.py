@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
-from functools import cache
 from typing import NamedTuple
 
 from daphne_like.errors import StartupError
@@ -22,7 +21,11 @@ _FIRST = 3
 _UNNAMED = "unknown"
 """What systemd calls a socket without a name."""
 
-_PID, _COUNT, _NAMES = "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"
+VARIABLES = _PID, _COUNT, _NAMES = "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"
+
+
+KEPT = "daphne-like."
+"""Before the names of sockets that are none of a unit's: the manager has kept them for us."""
 
 
 class Passed(NamedTuple):
@@ -32,13 +35,37 @@ class Passed(NamedTuple):
     name: str
 
 
-@cache
+_known: list[tuple[Passed, ...]] = []
+"""What was passed, once it is known."""
+
+
 def passed() -> tuple[Passed, ...]:
     """What was passed to this process; it is read once, and the environment says it no more.
 
     Raises :class:`StartupError` where it is for another process.
     """
-    return read(os.environ, os.getpid(), twisted="twisted.internet.endpoints" in sys.modules)
+    if not _known:
+        twisted = "twisted.internet.endpoints" in sys.modules
+        _known.append(read(os.environ, os.getpid(), twisted=twisted))
+    return _known[0]
+
+
+def kept() -> list[Passed]:
+    """What a manager has kept for us; nothing, where what was passed is for another process."""
+    try:
+        return [each for each in passed() if each.name.startswith(KEPT)]
+    except StartupError:
+        return []
+
+
+def known() -> list[tuple[int, str]]:
+    """What was passed, as far as anybody has asked."""
+    return [(each.fileno, each.name) for found in _known for each in found]
+
+
+def know(found: Iterable[tuple[int, str]]) -> None:
+    """A supervisor was passed these, and has them for us."""
+    _known[:] = [tuple(Passed(*each) for each in found)]
 
 
 def read(
@@ -79,7 +106,7 @@ def chosen(
     passed: Callable[[], tuple[Passed, ...]] = passed,
 ) -> list[int]:
     """The descriptors with `name`, or at `index`, or all; raises :class:`StartupError` for none."""
-    there = passed()
+    there = tuple(each for each in passed() if not each.name.startswith(KEPT))
     if not there:
         raise StartupError(
             f"No sockets were passed ({_COUNT} is not set): start the .socket unit, "

@@ -29,7 +29,13 @@ _AT_A_TIME = 16
 _TRY_AGAIN = 0.1
 """Seconds until an acceptor that could not accept tries again."""
 
+_GO_FIRST = 0.002
+"""Seconds in which another worker may take a connection, where it has fewer."""
+
 Build = Callable[[], NativeTransport]
+
+Yields = Callable[[], bool]
+"""Whether others should go first."""
 
 
 class Acceptor:
@@ -38,7 +44,10 @@ class Acceptor:
     After a failure it rests.
     """
 
-    def __init__(self, listener: socket.socket, build: Build, backlog: int) -> None:
+    def __init__(
+        self, listener: socket.socket, build: Build, backlog: int, yields: Yields | None = None
+    ) -> None:
+        self._yields = yields
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._build = build
@@ -108,8 +117,11 @@ class LoopServer(Acceptor):
 class Reader(Acceptor):
     """We ourselves, a few connections in each turn of the loop."""
 
-    def __init__(self, listener: socket.socket, build: Build, backlog: int) -> None:
-        super().__init__(listener, build, backlog)
+    def __init__(
+        self, listener: socket.socket, build: Build, backlog: int, yields: Yields | None = None
+    ) -> None:
+        super().__init__(listener, build, backlog, yields)
+        self._eager = 1
         self._connecting: set[asyncio.Future[None]] = set()
         listener.setblocking(False)
 
@@ -121,7 +133,24 @@ class Reader(Acceptor):
         self._loop.remove_reader(self._listener)
 
     def _acceptable(self) -> None:
-        for _ in range(_AT_A_TIME):
+        if self._yields is None:
+            self._accept(_AT_A_TIME)
+        elif self._yields():
+            # Who has fewer goes first, if he does.
+            self._loop.remove_reader(self._listener)
+            self._resting = self._loop.call_later(_GO_FIRST, self._go_second)
+        else:
+            self._eager = 1
+            self._accept(1)
+
+    def _go_second(self) -> None:
+        # More each time that nobody else has come: he may be blocked.
+        self._accept(self._eager)
+        self._eager = min(2 * self._eager, _AT_A_TIME)
+        self.start()
+
+    def _accept(self, most: int) -> None:
+        for _ in range(most):
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
@@ -157,8 +186,10 @@ class NativePort:
         carry: Carry = NativeTransport,
         *,
         secure: bool = False,
+        yields: Yields | None = None,
     ) -> None:
         self.secure = secure
+        self._yields = yields
         self._listener = listener
         self._factory = factory
         self._backlog = backlog
@@ -175,8 +206,8 @@ class NativePort:
     def accept(self) -> NativePort:
         """Let the running loop accept connections from now on."""
         ours = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
-        make = Reader if ours else LoopServer
-        self._acceptor = make(self._listener, self._build, self._backlog)
+        make = Reader if ours or self._yields else LoopServer
+        self._acceptor = make(self._listener, self._build, self._backlog, self._yields)
         self._factory.doStart()
         self.resumeProducing()
         return self

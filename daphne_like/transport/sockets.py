@@ -140,6 +140,29 @@ def unix_listener(path: str, mode: int, backlog: int, option: str = "--unix-sock
     return Listener(listener, closed)
 
 
+def beside(listener: Listener, backlog: int, handed: int | None) -> Listener:
+    """One more socket at the place of a TCP `listener`, which says so by SO_REUSEPORT.
+
+    It is `handed` over as a descriptor, where there is one already.
+    """
+    if handed is not None:
+        return inherited_listener(handed, backlog)
+    more = socket.socket(listener.socket.family, socket.SOCK_STREAM)
+    for option in (socket.SO_REUSEADDR, _reuse_port()):
+        more.setsockopt(socket.SOL_SOCKET, option, 1)
+    more.bind(listener.socket.getsockname())
+    more.listen(backlog)
+    return Listener(more)
+
+
+def owning(listener: Listener, path: str) -> Listener:
+    """The Unix socket at `path`, which was bound by who has gone: from now on it is ours."""
+    target = Path(path)
+    with suppress(OSError):
+        return listener._replace(closed=partial(_remove, target.absolute(), _identity(target)))
+    return listener
+
+
 def _clear(path: Path) -> None:
     """Remove a stale socket; raise :class:`StartupError` for anything else at `path`."""
     try:

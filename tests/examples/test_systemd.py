@@ -16,10 +16,18 @@ import pytest
 
 from tests.examples.proxies import nginx
 from tests.examples.serving import COMMAND, ENVIRONMENT, PATIENCE
-from tests.examples.units import FRAMEWORKS, PROGRAM, UNITS, SocketUnit, running, unit
+from tests.examples.units import (
+    FRAMEWORKS,
+    PROGRAM,
+    UNITS,
+    SocketUnit,
+    StoredSockets,
+    running,
+    unit,
+)
 
 
-@pytest.mark.parametrize("kind", ["alone", "socket"])
+@pytest.mark.parametrize("kind", ["alone", "socket", "workers"])
 def test_systemd_accepts_the_units(kind: str, tmp_path: Path, tool: Callable[[str], str]) -> None:
     here = {PROGRAM: sys.executable, "/srv/mysite": str(tmp_path)}
     units = []
@@ -146,3 +154,22 @@ def test_systemd_waits_longer_than_a_stop_may_take(kind: str) -> None:
     application = 2 * limits.application_close_timeout + limits.shutdown_timeout
     longest = limits.graceful_timeout + application
     assert float(unit(UNITS / kind / "mysite.service").one("TimeoutStopSec")) > longest
+
+
+def test_workers_find_their_sockets_again_that_systemd_has_kept(tmp_path: Path) -> None:
+    service = unit(UNITS / "workers/mysite.service")
+    assert int(service.one("FileDescriptorStoreMax")) > 1
+    with running(service, tmp_path / "first", None, "-p", "0") as at:
+        address = at.server.address
+        at.reload()
+        at.ear.until("RELOADING=1")
+        at.ear.until("READY=1")
+        assert at.stop() == 0
+        stored = StoredSockets([at.ear.kept.pop()])
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(httpx.get, f"{address}/hello/workers", timeout=PATIENCE)
+        with running(service, tmp_path / "second", stored, "-p", "0") as at:
+            assert waiting.result().text == "Hello, workers!\n"
+            assert at.server.address == address
+            assert at.stop() == 0
+    stored.close()

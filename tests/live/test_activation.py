@@ -16,7 +16,7 @@ import pytest
 from tests.live.serving import DAPHNE_LIKE, Serving, failure
 from tests.live.test_proxies import VERSION_2
 from tests.live.test_proxies import scope as proxied_scope
-from tests.live.test_twistd import BIN
+from tests.live.twistd import TWISTD
 from tests.support.manager import Passing
 
 LOOPS = pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
@@ -146,7 +146,7 @@ TWISTD_AFTER_TWISTED = (
 
 @pytest.mark.parametrize(
     "program",
-    [(sys.executable, "-X", "dev", str(BIN / "twistd")), TWISTD_AFTER_TWISTED],
+    [TWISTD, TWISTD_AFTER_TWISTED],
     ids=["twistd", "after Twisted's own reader"],
 )
 def test_under_twistd(program: tuple[str, ...], three: list[socket.socket], tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_what_is_refused_is_said_in_one_line(
         ("served:failing_startup", 3, "The application failed to start: no database."),
         ("nowhere:app", 2, "Cannot import 'nowhere': there is no module 'nowhere'"),
         ("served:nothing", 2, "nothing"),
-        ("served:wsgi", 2, "served:wsgi"),
+        ("served:pair", 2, "served:pair"),
     ],
 )
 @SCRIPTS

@@ -19,6 +19,8 @@ class Ear:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.kept: list[tuple[str, socket.socket]] = []
+        """The sockets that it was given to keep, by their names; whoever takes one closes it."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(name.replace("@", "\0", 1) if name[0] == "@" else name)
 
@@ -32,11 +34,19 @@ class Ear:
         traceback: TracebackType | None,
     ) -> None:
         self._socket.close()
+        for _, kept in self.kept:
+            kept.close()
 
     def next(self) -> dict[str, str]:
         """The next words, by their names."""
         self._socket.settimeout(PATIENCE)
-        return self._words(self._socket.recv(65536))
+        return self._heard()
+
+    def _heard(self) -> dict[str, str]:
+        message, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 16)
+        words = self._words(message)
+        self.kept += [(words["FDNAME"], socket.socket(fileno=each)) for each in descriptors]
+        return words
 
     def waiting(self) -> list[dict[str, str]]:
         """All words that have come and were not heard yet."""
@@ -44,7 +54,7 @@ class Ear:
         heard = []
         while True:
             try:
-                heard.append(self._words(self._socket.recv(65536)))
+                heard.append(self._heard())
             except BlockingIOError:
                 return heard
 

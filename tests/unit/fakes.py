@@ -18,6 +18,7 @@ from daphne_like.errors import DaphneLikeError
 from daphne_like.limits import Limits
 from daphne_like.notify import Notifier
 from daphne_like.options import configure
+from daphne_like.orders import Orders
 from daphne_like.places import is_secure
 from daphne_like.server import ASGIService
 from daphne_like.testing import MemoryWire
@@ -51,7 +52,13 @@ class Port:
 class House:
     """A service with doubles for what is below it: its reactor, its endpoints, their ports."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, call: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        call: Any = None,
+        orders: Orders | None = None,
+        **options: Any,
+    ) -> None:
         monkeypatch.setattr(assembly, "endpoints", self)
         self.asked: list[tuple[Any, ...]] = []
         self.preambles: list[tuple[Any, ...]] = []
@@ -60,6 +67,7 @@ class House:
         self.ports: list[Port] = []
         self.factories: list[Any] = []
         self.bound: list[str] = []
+        self.taken: list[tuple[int, Any]] = []
         self.listening: Callable[[Port], Deferred[Any]] = succeed
         self.binding: Callable[[], object] = int
         self.failures: list[DaphneLikeError] = []
@@ -75,6 +83,7 @@ class House:
             way_out="!",
             tell=lambda *action: self.told.append(action),
             notifier=Notifier(self.words.append),
+            orders=orders,
         )
 
     def callLater(self, delay: float, call: Any) -> None:
@@ -114,6 +123,9 @@ class House:
         self.bound.append("bound")
         self.binding()
 
+    def share(self, fileno: int, yields: Any = None) -> None:
+        self.taken.append((fileno, yields))
+
     def unbind(self) -> None:
         self.bound.append("unbound")
 
@@ -136,8 +148,8 @@ class House:
         wire.send(data)
         return wire
 
-    async def get(self, data: bytes = GET) -> str:
-        wire = self.connect(data)
+    async def get(self, data: bytes = GET, index: int = -1) -> str:
+        wire = self.connect(data, index=index)
         await turn()
         wire.vanish()
         return wire.received.decode()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -15,6 +16,8 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import fail, succeed
 
 from daphne_like.errors import StartupError
+from daphne_like.orders import ADMIN, Orders
+from daphne_like.siblings import Siblings
 from tests.unit.asgi.fakes import body, run, sending, start, turn
 from tests.unit.fakes import GET, House, Port, serving
 
@@ -338,3 +341,64 @@ def test_connections_that_come_when_it_is_closed_pause_nothing(house):
             wire.vanish()
 
     serving(house(hello), main)
+
+
+# --- Workers ----------------------------------------------------------------------------------
+
+PAGES = {
+    b"/metrics": b"# TYPE open gauge\nopen 3\n",
+    b"/connections": b'{"stage": "draining", "totals": {"open": 1}, "connections": []}',
+}
+
+
+@pytest.fixture
+def worker(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[], House]:
+    """Worker 1, whose only sibling answers as above."""
+
+    async def pages(siblings: Siblings, path: bytes) -> dict[str, bytes]:
+        return {"2": PAGES[path]}
+
+    monkeypatch.setattr(Siblings, "pages", pages)
+    sockets = {ADMIN: 5, "127.0.0.1:8000": 6}
+    return lambda: house(hello, orders=Orders(1, 1, sockets, 9, str(tmp_path)))
+
+
+async def page(at: House, path: str) -> tuple[str, str]:
+    """The status and the body of a page."""
+    answer = await at.get(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), index=0)
+    head, _, body = answer.partition("\r\n\r\n")
+    return head.split()[1], body
+
+
+def test_a_worker_answers_for_all_and_for_itself(worker: Callable[[], House]) -> None:
+    async def main(at: House) -> None:
+        assert await page(at, "/metrics") == ("200", '# TYPE open gauge\nopen{worker="2"} 3\n')
+        _, connections = await page(at, "/connections")
+        assert json.loads(connections)["workers"] == [{"worker": 2, "stage": "draining"}]
+        assert await page(at, "/readyz") == ("503", "draining\n")
+        assert await page(at, "/worker/readyz") == ("200", "ready\n")
+        assert "python" in (await page(at, "/worker/metrics"))[1]
+
+    serving(worker(), main)
+
+
+def test_a_worker_listens_where_all_do_and_where_it_alone_is_asked(
+    worker: Callable[[], House], tmp_path: Path
+) -> None:
+    at = worker()
+    serving(at)
+    assert sorted(fileno for fileno, _ in at.taken) == [5, 6]
+    places = [asked for asked in at.asked if str(tmp_path) in str(asked)]
+    assert [kind for kind, *_ in places] == ["unix"]
+
+
+def test_who_leaves_before_all_have_answered_is_forgotten(worker: Callable[[], House]) -> None:
+    async def main(at: House) -> None:
+        wire = at.connect(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", index=0)
+        wire.vanish()
+        await turn()
+        assert not wire.received
+
+    serving(worker(), main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daphne_like.answers import answer
+from daphne_like.answers import Later, answer
 from daphne_like.testing import FakeStream
 from tests.unit.asgi.fakes import request
 
@@ -54,3 +54,22 @@ def test_nothing_that_follows_reaches_anybody(told):
     assert told(exchange) is None
     assert exchange.finished
     assert stream.body == b"tea\n"
+
+
+def test_an_answer_may_come_later():
+    stream = FakeStream()
+    later = Later(request(), stream)
+    assert not later.finished
+    later.answer(200, b"tea\n", content_type=b"text/x")
+    assert later.finished
+    assert stream.body == b"tea\n"
+    later.answer(200, b"more")
+    assert stream.body == b"tea\n"
+
+
+def test_nobody_is_answered_who_has_left():
+    stream = FakeStream()
+    later = Later(request(), stream)
+    later.disconnected("gone")
+    later.answer(200, b"tea\n")
+    assert stream.body == b""

@@ -294,7 +294,10 @@ def test_one_string_may_be_several_endpoints(house, monkeypatch):
     at = house(endpoints=("systemd:", "tcp:0"))
     monkeypatch.setattr(at, "from_string", lambda reactor, text, *_: [text] * len(text))
     named = listening_on(at.config, at, "all", None, ENCRYPTION)
-    assert named == [("systemd:", "systemd:")] * 8 + [("tcp:0", "tcp:0")] * 5
+    names, found = zip(*named, strict=True)
+    assert found == ("systemd:",) * 8 + ("tcp:0",) * 5
+    assert (names[0], names[1], names[8]) == ("systemd:", "systemd:#1", "tcp:0")
+    assert len({*names}) == 13
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,6 @@ def test_the_interface_is_the_one_that_is_asked_for(tmp_path, monkeypatch):
     found = application_of(configure({**given, "interface": "wsgi", "wsgi_threads": 5}))
     assert isinstance(found, WSGI)
     assert found.threads.most == 5
+    assert not found.multiprocess
+    beside: Any = application_of(configure({**given, "interface": "wsgi", "workers": 2}))
+    assert beside.multiprocess

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
-from daphne_like import assembly, cli, logs, process, server
+from daphne_like import assembly, cli, lifeline, logs, process, server
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError, DaphneLikeError, RemoteFault, StartupError
+from daphne_like.limits import longest_stop
 from daphne_like.notify import Notifier
+from daphne_like.orders import Orders
 from daphne_like.places import OWN_KINDS
+from daphne_like.supervisor import parent
 from daphne_like.transport import endpoints
 
 
@@ -156,7 +159,7 @@ def test_a_check_makes_everything_and_says_that_it_is_fine(house, rehearsal, cap
     config = configured(f"{name} --loop asyncio -v 2 --log-fmt f")
     assert rehearsal.rehearsed == (config, house)
     assert house.events == [
-        ("set_up_logging", config),
+        ("set_up_logging", config, None),
         ("reactor", "asyncio", False),
         ("bridge_twisted_log",),
         ("leave", 0, 10.0),
@@ -199,9 +202,17 @@ class House:
     way_out = ""
 
     def service(
-        self, config: Config, reactor: House, *, failed: Any, notifier: Any, way_out: str = ""
+        self,
+        config: Config,
+        reactor: House,
+        *,
+        failed: Any,
+        notifier: Any,
+        way_out: str = "",
+        orders: Orders | None = None,
     ) -> House:
         assert reactor is self
+        self.orders = orders
         self.notifier = notifier
         self.config, self._failed, self.way_out = config, failed, way_out
         self.events.append("service")
@@ -254,7 +265,7 @@ def test_it_serves_from_start_to_stop_and_leaves_with_success(house, capsys) -> 
     line = "--demo --loop asyncio -v 2 --log-fmt f --application-close-timeout 7"
     assert cli.main(line.split()) == 0
     assert house.events == [
-        ("set_up_logging", configured(line)),
+        ("set_up_logging", configured(line), None),
         ("reactor", "asyncio", False),
         ("bridge_twisted_log",),
         "service",
@@ -325,6 +336,79 @@ def test_openssl_is_loaded_where_twisted_may_need_it(house, arguments, tls) -> N
     assert ("reactor", "auto", tls) in house.events
 
 
+# --- Workers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch, house: House) -> list[Any]:
+    """What is given to a supervisor, in the place of one; what was loaded before is among it."""
+    given: list[Any] = []
+
+    def supervise(*arguments: Any) -> int:
+        given.extend(arguments)
+        return 7
+
+    monkeypatch.setattr(parent, "supervise", supervise)
+    monkeypatch.setattr(process, "preload", lambda config: given.append("loaded"))
+    return given
+
+
+@pytest.mark.parametrize(
+    ("line", "loaded"),
+    [
+        ("--demo --workers 2 --preload on", ["loaded"]),
+        ("--demo --workers auto --preload off", []),
+        ("--demo --reload", []),
+    ],
+)
+def test_where_others_serve_this_process_looks_after_them(
+    house, supervisor, line: str, loaded: list[str]
+) -> None:
+    assert cli.main(line.split()) == 7
+    *before, config, arguments, _ = supervisor
+    assert before == loaded
+    assert config == configured(line)
+    assert arguments == line.split()
+    assert house.events == [("set_up_logging", config)]
+
+
+ORDERS = Orders(3, 5, {"a": 7}, 9, "/nowhere")
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The orders that a lifeline was held for, with its seconds."""
+    found: list[Any] = []
+    monkeypatch.setattr(
+        lifeline, "hold", lambda orders, _, seconds: found.append((orders, seconds))
+    )
+    return found
+
+
+def test_a_worker_serves_as_its_orders_say(house, supervisor, held) -> None:
+    ORDERS.give(os.environ)
+    assert cli.main(["--demo", "--workers", "2"]) == 0
+    assert supervisor == []
+    assert house.orders == ORDERS
+    assert house.events[0] == ("set_up_logging", house.config, 3)
+    assert held == [(ORDERS, longest_stop(house.config.limits))]
+
+
+def test_a_worker_that_is_in_a_hurry_gives_requests_less_time(house, held) -> None:
+    ORDERS._replace(grace=0.5).give(os.environ)
+    cli.main(["--demo", "--reload"])
+    limits = house.config.limits
+    assert (limits.graceful_timeout, limits.application_close_timeout) == (0.5, 0.5)
+
+
+def test_a_worker_that_is_a_copy_says_why_it_cannot_start(house, supervisor, held, capsys) -> None:
+    cli.main(["--demo", "--workers", "2"])
+    house.refusal = ConfigError("another reactor")
+    ORDERS.give(os.environ)
+    assert supervisor[-1]() == 2
+    assert capsys.readouterr().err == "daphne-like: another reactor\n"
+
+
 # --- twistd -----------------------------------------------------------------------------------
 
 
@@ -384,6 +468,14 @@ def test_the_service_of_twistd_logs_to_twisted(house) -> None:
         "once it runs",
         ("on_reopen", house, house.reopen_logs),
     ]
+
+
+@pytest.mark.parametrize("line", ["--demo --workers 2", "--demo --reload"])
+def test_under_twistd_there_is_one_process_and_who_wants_more_is_told(
+    house, caplog, line: str
+) -> None:
+    cli.makeService(parsed(line))
+    assert "twistd runs one process: --workers and --reload mean nothing to it" in caplog.messages
 
 
 def test_under_twistd_a_file_for_the_log_that_cannot_be_used_is_one_line(

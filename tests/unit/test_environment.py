@@ -45,7 +45,7 @@ def test_what_may_be_given_several_times_has_a_line_for_each() -> None:
 
 
 def test_other_variables_are_not_ours() -> None:
-    environ = {"PORT": "1", "WEB_CONCURRENCY": "2", "daphne_like_port": "3", "DAPHNE_PORT": "4"}
+    environ = {"PORT": "1", "daphne_like_port": "3", "DAPHNE_PORT": "4"}
     assert options_in(environ, {}) == ({}, [])
 
 
@@ -93,3 +93,11 @@ def test_a_bad_variable_is_refused_by_its_name(environ: dict[str, str], said: st
     with pytest.raises(ConfigError) as refusal:
         options_in(environ, {})
     assert str(refusal.value).startswith(said)
+
+
+def test_what_a_platform_says_of_workers_counts_unless_we_are_told_otherwise() -> None:
+    assert values(WEB_CONCURRENCY="2") == {"workers": 2}
+    assert values(WEB_CONCURRENCY="2", DAPHNE_LIKE_WORKERS="3") == {"workers": 3}
+    assert values(WEB_CONCURRENCY="") == {}
+    with pytest.raises(ConfigError, match="environment WEB_CONCURRENCY: --workers 'many'"):
+        values(WEB_CONCURRENCY="many")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daphne_like.limits import LIMITS, Limits
+from daphne_like.limits import LIMITS, Limits, longest_stop
 
 each = pytest.mark.parametrize("item", dataclasses.fields(Limits), ids=lambda item: item.name)
 
@@ -46,7 +46,7 @@ def test_a_limit_is_positive_or_there_is_none(item: dataclasses.Field[Any]) -> N
 
 
 def test_the_names_are_listed_in_their_order() -> None:
-    assert LIMITS[0] == "head_size"
+    assert LIMITS[-1] == "websocket_drain_time"
     assert len(LIMITS) == len(set(LIMITS)) == len(dataclasses.fields(Limits))
 
 
@@ -61,3 +61,10 @@ def test_some_limits_only_work_together() -> None:
     assert limits.graceful_timeout < 30, "Kubernetes waits 30 s"
     assert limits.send_grace < limits.application_close_timeout
     assert limits.websocket_max_frame_size <= limits.websocket_max_message_size
+
+
+def test_the_longest_stop_is_all_that_may_be_waited_for() -> None:
+    limits = Limits(
+        drain_delay=1, graceful_timeout=2, application_close_timeout=4, shutdown_timeout=8
+    )
+    assert longest_stop(limits) == 15

@@ -13,7 +13,9 @@ from twisted.internet.task import Clock
 
 from daphne_like.errors import StartupError
 from daphne_like.listening import Listening
+from daphne_like.orders import SHARES, Orders
 from daphne_like.proxies import Proxies
+from daphne_like.transport.shares import Shares
 from daphne_like.wire.shared import DefaultFields, Shared
 from tests.support.certificates import localhost
 from tests.unit.asgi.fakes import run
@@ -137,3 +139,26 @@ def test_certificates_are_read_first_and_kept_up_to_date_once_it_listens(made, t
     clock: Any = listening.encryption._clock
     run(main())
     assert clock.getDelayedCalls() == []
+
+
+# --- Workers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_worker_listens_on_what_its_supervisor_has_bound(made, tmp_path, own) -> None:
+    at, listening = made(endpoints=("tcp:1", "tcp:2"), reuse_port=own, **INSECURE)
+    sockets = {"tcp:1": 5, "tcp:2": 6, "127.0.0.1:80": 7}
+    other = Shares(tmp_path / SHARES, 2)
+    listening.share(Orders(1, 1, sockets, 9, str(tmp_path)))
+    assert [fileno for fileno, _ in at.taken] == [5, 6, 7]
+    yields = {yields for _, yields in at.taken}
+    if own:
+        assert yields == {None}
+        return
+    [is_ahead] = yields
+    listening._shared.connections.update([1, 2, 3])
+    assert not is_ahead()
+    other.is_ahead(0)
+    assert is_ahead()
+    run(listening.stop())
+    assert not other.is_ahead(9), "it is not there any more"

@@ -376,3 +376,38 @@ def test_asyncio_does_not_tell_of_each_write_to_a_client_that_has_left(caplog) -
     for line in ("socket.send() raised exception.", "something else"):
         logging.getLogger("asyncio").warning(line)
     assert caplog.messages == ["something else"]
+
+
+# --- Workers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("worker", "text", "expected"),
+    [
+        (2, logs.LOG_FORMAT, "INFO     [2] said"),
+        (None, logs.LOG_FORMAT, "INFO     said"),
+        (2, "%(worker)s %(message)s", "2 said"),
+        (None, "%(worker)s %(message)s", "- said"),
+    ],
+)
+def test_a_line_says_which_worker_it_is_from(capsys, worker, text, expected) -> None:
+    with unwatched():
+        logs.set_up_logging(Config(log_format=text), worker)
+        logging.getLogger("daphne_like.part").info("said")
+        assert capsys.readouterr().err.rstrip().endswith(expected)
+
+
+def test_in_colour_too(capsys) -> None:
+    with unwatched():
+        logs.set_up_logging(Config(color="always"), 2)
+        logging.getLogger("daphne_like.part").info("said")
+        assert "\x1b[32mINFO    \x1b[0m [2] said" in capsys.readouterr().err
+
+
+def test_what_was_set_up_is_forgotten_for_a_copy_to_set_it_up_anew(capsys) -> None:
+    with unwatched():
+        logs.set_up_logging(Config())
+        logs.forget()
+        logs.set_up_logging(Config(), 1)
+        logging.getLogger("daphne_like.part").info("said")
+        assert capsys.readouterr().err.count("said") == 1

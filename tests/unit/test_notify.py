@@ -250,3 +250,27 @@ def test_where_there_are_no_unix_sockets_nobody_is_told(
     monkeypatch.delattr(socket, "AF_UNIX")
     assert notifier({"NOTIFY_SOCKET": "/run/notify"}, 7) is None
     assert len(caplog.messages) == 1
+
+
+def test_a_supervisor_is_told_that_a_process_has_served_enough() -> None:
+    at = Manager()
+    at.notifier.retires()
+    assert at.heard == [["X_RETIRE=1", "STATUS=Has served enough"]]
+
+
+def test_a_manager_is_told_who_has_taken_over() -> None:
+    at = Manager()
+    at.notifier.is_main(17)
+    assert at.heard == [["MAINPID=17"]]
+
+
+def test_a_manager_keeps_a_descriptor(listening: Listening, tmp_path: Path) -> None:
+    at = listening(f"{tmp_path}/notify")
+    told = notifier({"NOTIFY_SOCKET": f"{tmp_path}/notify"}, 7)
+    assert told is not None
+    with (tmp_path / "kept").open("w") as file:
+        told.keeps("name", file.fileno())
+    words, [descriptor], _, _ = socket.recv_fds(at, 100, 1)
+    assert words == b"FDSTORE=1\nFDNAME=name"
+    assert os.fstat(descriptor).st_ino == (tmp_path / "kept").stat().st_ino
+    os.close(descriptor)

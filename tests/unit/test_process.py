@@ -16,6 +16,7 @@ import types
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 from daphne_like import process
 from daphne_like.errors import ConfigError
+from daphne_like.options import configure
 from tests.unit.asgi.fakes import TimelessLoop
 from tests.unit.fakes import Reactor
 
@@ -491,3 +493,43 @@ def test_in_a_thread_it_runs_from_the_start_until_it_is_told_to_stop() -> None:
     assert happened == ["start", "stop", "cancelled"]
     assert loop.is_closed()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+# --- Loaded before there are workers ----------------------------------------------------------
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done to the garbage collector; there is no reactor, whoever has run before."""
+    done: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("frozen"))
+    monkeypatch.delitem(sys.modules, REACTOR, raising=False)
+    return done
+
+
+def test_a_supervisor_loads_the_server_and_installs_nothing(frozen: list[str]) -> None:
+    process.preload(configure({"demo": True, "workers": 2}))
+    assert frozen == ["frozen"]
+    assert REACTOR not in sys.modules
+    assert {"daphne_like.server", "daphne_like.wire.http2"} <= sys.modules.keys()
+
+
+def test_the_application_is_loaded_too_where_that_is_asked_for(
+    frozen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "preloaded.py").write_text("async def app(scope, receive, send): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named = {"application": "preloaded:app", "app_dir": str(tmp_path), "workers": 2}
+    process.preload(configure(named))
+    assert "preloaded" not in sys.modules
+    process.preload(configure({**named, "preload_app": True}))
+    assert sys.modules.pop("preloaded")
+
+
+def test_an_application_that_installs_a_reactor_cannot_be_shared(
+    frozen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, REACTOR, types.ModuleType("reactor"))
+    with pytest.raises(ConfigError, match="leave out --preload-app"):
+        process.preload(configure({"demo": True, "workers": 2}))
+    assert frozen == []

@@ -12,6 +12,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 
 from daphne_like import assembly, server
+from daphne_like.orders import Orders
 from tests.unit.asgi.fakes import body, sending, start, turn
 from tests.unit.fakes import GET, House, Port, serving
 
@@ -118,3 +119,17 @@ def test_who_comes_by_a_port_that_is_late_to_close_pauses_nothing(house):
             wire.vanish()
 
     serving(house(hello, connections=2), main)
+
+
+def test_a_worker_that_has_served_enough_asks_for_another_and_serves_on(house, tmp_path):
+    async def main(at: House) -> None:
+        for _ in range(3):
+            assert "200" in await at.get()
+
+    orders = Orders(1, 1, {"127.0.0.1:8000": 5}, 9, str(tmp_path))
+    at = house(hello, orders=orders, max_requests=2)
+    serving(at, main)
+    assert [words for words in at.words if b"X_RETIRE=1" in words] == [RETIRES]
+
+
+RETIRES = b"X_RETIRE=1\nSTATUS=Has served enough"

@@ -3,7 +3,7 @@
 import pytest
 
 from daphne_like.errors import ConfigError
-from daphne_like.values import LEVELS, header, level, requirement
+from daphne_like.values import AUTO, LEVELS, header, level, requirement, workers
 
 
 def test_a_header_is_a_name_and_a_value() -> None:
@@ -44,3 +44,14 @@ def test_a_verbosity_is_a_level_by_name_or_by_number() -> None:
 )
 def test_what_is_asked_of_clients_is_a_word_or_uvicorns_number(text, word) -> None:
     assert requirement(text) == word
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("12", 12), ("auto", AUTO)])
+def test_workers_are_a_number_or_as_many_as_make_sense(text: str, number: int) -> None:
+    assert workers(text) == number
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])
+def test_any_other_number_of_workers_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="give a number from 1 up, or auto"):
+        workers(text)

@@ -87,9 +87,10 @@ def test_what_twisted_has_taken_is_known_by_the_names_that_it_leaves(
 @pytest.fixture
 def forgetful() -> Iterator[None]:
     """What other tests have read, or this one reads, is not remembered."""
-    passed.cache_clear()
+    known = [*activation._known]
+    activation._known.clear()
     yield
-    passed.cache_clear()
+    activation._known[:] = known
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -143,3 +144,27 @@ def test_a_choice_of_nothing_is_refused(
 ) -> None:
     with pytest.raises(StartupError, match=said):
         chosen(name, index, lambda: there)
+
+
+# --- For others -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_supervisor_knows_for_its_workers_what_it_was_passed() -> None:
+    assert activation.known() == []
+    activation.know([(3, "http")])
+    assert passed() == ((3, "http"),)
+    assert activation.known() == [(3, "http")]
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_what_was_kept_for_us_is_none_of_the_units() -> None:
+    activation.know([(3, "http"), (4, "daphne-like.0a"), (5, "http")])
+    assert activation.kept() == [(4, "daphne-like.0a")]
+    assert chosen() == [3, 5]
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_what_is_for_another_process_was_not_kept_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation.os, "environ", {"LISTEN_PID": "1", "LISTEN_FDS": "1"})
+    assert activation.kept() == []

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import endpoints as twisteds
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from zope.interface.verify import verifyObject
 
 from daphne_like.errors import ConfigError, StartupError
 from daphne_like.limits import Limits
 from daphne_like.transport import activation, endpoints
+from daphne_like.transport import endpoint as one_endpoint
 from daphne_like.transport.certificates import Source
 from daphne_like.transport.contexts import Pair, Words
-from daphne_like.transport.endpoints import NativeEndpoint, behind_proxy, from_string, parse
+from daphne_like.transport.endpoint import NativeEndpoint
+from daphne_like.transport.endpoints import behind_proxy, from_string, parse
 from daphne_like.transport.handshakes import Handshakes
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import Listener
@@ -84,7 +83,7 @@ class Port:
 
     made: list[Port]
 
-    def __init__(self, *arguments: Any, secure: bool) -> None:
+    def __init__(self, *arguments: Any, secure: bool, yields: Any) -> None:
         self.arguments = arguments
         self.secure = secure
         self.accepted: Deferred[Any] = Deferred()
@@ -102,111 +101,15 @@ class Port:
 def bounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was bounded of which socket."""
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(endpoints, "bound_unsent", lambda *given: calls.append(given))
+    monkeypatch.setattr(one_endpoint, "bound_unsent", lambda *given: calls.append(given))
     return calls
 
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
     Port.made = []
-    monkeypatch.setattr(endpoints, "NativePort", Port)
+    monkeypatch.setattr(one_endpoint, "NativePort", Port)
     return Port.made
-
-
-# --- Listening --------------------------------------------------------------------------------
-
-
-def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
-    bound: list[Any], bounds: list[Any], ports: list[Port]
-) -> None:
-    clock, factory = Clock(), Factory()
-    endpoint = endpoints.tcp(clock, "127.0.0.1", 80, LIMITS)
-    assert verifyObject(IStreamServerEndpoint, endpoint)
-    listening = endpoint.listen(factory)
-    assert bound == [("tcp_listener", "127.0.0.1", 80, 7)]
-    assert bounds == [("a socket", LIMITS.unsent_budget)]
-    [port] = ports
-    assert port.arguments == ("a socket", factory, 7, 1000, "closed", NativeTransport)
-    got: list[Any] = []
-    listening.addCallback(got.append)
-    clock.advance(0)
-    assert got == []
-    port.accepted.callback(port)
-    assert got == [port]
-    assert port.stopped == 0
-
-
-def test_what_cannot_be_bound_fails(bound: list[Any], ports: list[Port]) -> None:
-    def listen(backlog: int) -> Listener:
-        raise StartupError("in use")
-
-    failure = NativeEndpoint(Clock(), listen, LIMITS).listen(Factory())
-    failed: list[Any] = []
-    failure.addErrback(failed.append)
-    assert failed[0].type is StartupError
-    assert ports == []
-
-
-class Bindings:
-    """Sockets that are bound by number, and closed."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, int]] = []
-        self.number = 0
-
-    def listen(self, backlog: int, *, path: bool = True) -> Listener:
-        self.number += 1
-        self.events.append(("bound", self.number))
-        self.close = partial(self.events.append, ("closed", self.number))
-        closed = partial(self.events.append, ("removed", self.number)) if path else None
-        return Listener(self, closed)  # type: ignore[arg-type]
-
-
-def test_who_binds_ahead_listens_on_that_and_the_next_time_on_another(ports: list[Port]) -> None:
-    bindings = Bindings()
-    endpoint = NativeEndpoint(Clock(), bindings.listen, LIMITS)
-    endpoint.bind()
-    endpoint.bind()
-    assert (bindings.number, ports) == (1, [])
-    endpoint.listen(Factory())
-    assert bindings.number == 1
-    endpoint.unbind()
-    assert bindings.events == [("bound", 1)], "it is the port's now"
-    endpoint.listen(Factory())
-    assert bindings.number == 2
-
-
-@pytest.mark.parametrize(("path", "left"), [(True, ["closed", "removed"]), (False, ["closed"])])
-def test_what_is_bound_ahead_can_be_given_back(path: bool, left: list[str]) -> None:
-    bindings = Bindings()
-    endpoint = NativeEndpoint(Clock(), partial(bindings.listen, path=path), LIMITS)
-    endpoint.unbind()
-    endpoint.bind()
-    endpoint.unbind()
-    endpoint.unbind()
-    assert bindings.events == [("bound", 1), *((word, 1) for word in left)]
-
-
-def test_a_port_that_cannot_accept_is_given_back(bound: list[Any], ports: list[Port]) -> None:
-    clock, failed = Clock(), []
-    endpoints.inherited(clock, 3, LIMITS).listen(Factory()).addErrback(failed.append)
-    clock.advance(0)
-    ports[0].accepted.errback(OSError("too many files"))
-    assert failed[0].type is OSError
-    assert ports[0].stopped == 1
-
-
-@pytest.mark.parametrize("turns", [0, 1])
-def test_listening_can_be_cancelled(bound: list[Any], ports: list[Port], turns: int) -> None:
-    clock, failed = Clock(), []
-    listening = endpoints.unix(clock, "/x", LIMITS).listen(Factory())
-    listening.addErrback(failed.append)
-    for _ in range(turns):
-        clock.advance(0)
-    listening.cancel()
-    assert failed[0].type is CancelledError
-    assert ports[0].stopped == 1
-    assert clock.getDelayedCalls() == []
 
 
 # --- Strings ----------------------------------------------------------------------------------
@@ -372,8 +275,8 @@ def test_all_that_was_passed_and_chosen_is_listened_on(
 
     monkeypatch.setattr(activation, "chosen", chosen)
     for before, carry in (("", NativeTransport), ("haproxy:", OF_EVERYBODY.carry)):
-        for endpoint in strings(before + text):
-            endpoint.listen(Factory()).addErrback(lambda _: None).cancel()
+        for one in strings(before + text):
+            one.listen(Factory()).addErrback(lambda _: None).cancel()
             assert ports.pop().arguments[-1] == carry
         assert bound == [("inherited_listener", *each) for each in expected]
         bound.clear()
@@ -470,7 +373,7 @@ def of_string(text: str) -> Any:
     ],
 )
 def test_what_cannot_be_bound_names_the_option_that_asked_for_it(
-    endpoint: endpoints.NativeEndpoint, option: str
+    endpoint: NativeEndpoint, option: str
 ) -> None:
     failures: list[Any] = []
     endpoint.listen(Factory()).addErrback(failures.append)
@@ -482,7 +385,7 @@ def test_what_cannot_be_bound_names_the_option_that_asked_for_it(
     [(of_string("fd:-1"), "--endpoint"), (endpoints.inherited(Clock(), -1, LIMITS), "--fd")],
 )
 def test_what_was_not_inherited_names_the_option_that_asked_for_it(
-    endpoint: endpoints.NativeEndpoint, option: str
+    endpoint: NativeEndpoint, option: str
 ) -> None:
     failures: list[Any] = []
     endpoint.listen(Factory()).addErrback(failures.append)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
 from zope.interface.verify import verifyObject
 
 from daphne_like.transport import port as module
-from daphne_like.transport.port import Acceptor, LoopServer, Reader
+from daphne_like.transport.port import Acceptor, LoopServer, NativePort, Reader
 from daphne_like.transport.stream import NativeTransport
 from tests.unit.transport.fakes import Loop, Socket, finished, port_on
 
@@ -274,3 +275,54 @@ def test_who_is_stopped_while_it_rests_stays_so(loop: Loop, later: Later, kind: 
 def test_an_acceptor_is_one_of_the_two(loop: Loop) -> None:
     with pytest.raises(NotImplementedError):
         Acceptor(Socket(socket.AF_INET), Any, 7).start()  # type: ignore[arg-type]
+
+
+# --- Together with others ---------------------------------------------------------------------
+
+
+def test_who_shares_a_socket_takes_one_at_a_time_while_it_is_his_turn(
+    loop: Loop, later: Later
+) -> None:
+    listener, ahead = Socket(socket.AF_INET), [False]
+    port = NativePort(listener, Factory(), 7, 1000, yields=lambda: ahead[0])  # type: ignore[arg-type]
+    port.accept()
+    listener.coming = list(range(40))
+    for _ in range(3):
+        loop.readers[listener]()
+    later.turn()
+    assert len(loop.connected) == 3
+
+
+def test_who_has_more_lets_others_go_first_and_is_less_patient_each_time(
+    loop: Loop, later: Later
+) -> None:
+    listener, ahead = Socket(socket.AF_INET), [True]
+    reader = Reader(listener, lambda: None, 7, lambda: ahead[0])  # type: ignore[arg-type, return-value]
+    reader.start()
+    listener.coming = list(range(100))
+    taken = []
+    for _ in range(6):
+        loop.readers[listener]()
+        assert not loop.readers
+        loop.clock.advance(0.002)
+        later.turn()
+        taken.append(len(loop.connected))
+        loop.connected.clear()
+    assert taken == [1, 2, 4, 8, 16, 16]
+    ahead[0] = False
+    loop.readers[listener]()
+    ahead[0] = True
+    loop.readers[listener]()
+    loop.clock.advance(0.002)
+    later.turn()
+    assert len(loop.connected) == 2
+
+
+def test_who_is_stopped_while_others_go_first_stays_so(loop: Loop) -> None:
+    listener = Socket(socket.AF_INET)
+    reader = Reader(listener, lambda: None, 7, lambda: True)  # type: ignore[arg-type, return-value]
+    reader.start()
+    loop.readers[listener]()
+    reader.stop()
+    loop.clock.advance(1)
+    assert not loop.readers
