@@ -24,6 +24,8 @@ from daphne_like.sources import PYPROJECT, Place, configuration, merged
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
+    from daphne_like.server import ASGIService
+
 _logger = logging.getLogger("daphne_like.server")
 
 _WAY_OUT = "; a second signal ends it at once"
@@ -159,20 +161,23 @@ def serve(config: Config, orders: Orders | None = None) -> int:
     service = ASGIService(
         config, reactor, failed=failed, way_out=_WAY_OUT, notifier=told, orders=orders
     )
-
-    def force() -> None:
-        service.force()
-        process.leave(0, _AT_ONCE)
-
     process.run(
         reactor,
         service.startService,
         service.stopService,
-        force,
+        partial(_force, service),
         service.reopen_logs,
         service.reload,
     )
     return complain(failures[0]) if failures else 0
+
+
+def _force(service: ASGIService) -> None:
+    """Wait for nothing any more, and leave behind a thread that does not end."""
+    from daphne_like import process
+
+    service.force()
+    process.leave(0, _AT_ONCE)
 
 
 def _hurried(config: Config, orders: Orders) -> Config:

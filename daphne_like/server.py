@@ -65,7 +65,6 @@ class ASGIService(Service):
     """
 
     name = "daphne-like"
-
     closing: float | None = None
     """Seconds that a stop leaves to what it cancels; else ``--application-close-timeout``."""
 
