@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,3 +275,52 @@ def test_a_manager_keeps_a_descriptor(listening: Listening, tmp_path: Path) -> N
     assert words == b"FDSTORE=1\nFDNAME=name"
     assert os.fstat(descriptor).st_ino == (tmp_path / "kept").stat().st_ino
     os.close(descriptor)
+
+
+# --- A manager that does not listen -----------------------------------------------------------
+
+
+@pytest.fixture
+def full(
+    listening: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Notifier, list[float | None]]:
+    """Who tells a manager whose queue is full, and the time-outs of what was sent to it.
+
+    A socket that the kernel took for writable would spin until its time-out is over.
+    """
+    waited: list[float | None] = []
+
+    class Seen(socket.socket):
+        def sendmsg(self, *arguments: Any) -> int:
+            assert select.select([], [self], [], 0)[1] == []
+            waited.append(self.gettimeout())
+            self.settimeout(0.001 if waited[-1] else 0)
+            return super().sendmsg(*arguments)
+
+    listening(f"{tmp_path}/n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        filling.connect(f"{tmp_path}/n")
+        with pytest.raises(BlockingIOError):
+            for _ in range(100_000):
+                filling.send(b"x")
+    monkeypatch.setattr(socket, "socket", Seen)
+    told = notifier({"NOTIFY_SOCKET": f"{tmp_path}/n", "WATCHDOG_USEC": "2000000"}, 7)
+    assert told is not None
+    return told, waited
+
+
+def test_a_manager_whose_queue_is_full_is_waited_for_once(full: Any, caplog: Any) -> None:
+    told, waited = full
+    told.entered(Stage.READY, LIMITS)
+    told.entered(Stage.DRAINING, LIMITS)
+    assert waited == [notify._PATIENCE, 0.0]
+    assert caplog.messages == ["Cannot tell the service manager: timed out"]
+
+
+def test_neither_the_pulse_nor_a_mere_status_is_waited_with(full: Any) -> None:
+    told, waited = full
+    told.start(Clock())
+    told.waits("for requests")
+    told.reloads()
+    assert waited == [0.0, 0.0, notify._PATIENCE]
