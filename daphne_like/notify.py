@@ -29,6 +29,9 @@ _SLACK = 5.0
 
 _MICRO = 1_000_000
 
+_PERIODS = range(20_000, 366 * 86400 * _MICRO)
+"""Microseconds in which a manager may want to hear of the loop: it is told twice as often."""
+
 _SAID = {
     Stage.STARTING: ("", "Starting the application"),
     Stage.READY: ("READY=1", "Serving"),
@@ -141,9 +144,21 @@ def notifier(environ: MutableMapping[str, str], pid: int) -> Notifier | None:
     if family is None or place[0] not in "/@":
         _logger.warning("NOTIFY_SOCKET=%s is no Unix socket: nobody is told of readiness", place)
         return None
-    beats = int(period) / _MICRO / 2 if meant == str(pid) and period.isdecimal() else 0.0
+    beats = _beats(period) if meant == str(pid) else 0.0
     name = place.replace("@", "\0", 1) if place[0] == "@" else place
     return Notifier(_Sender(family, name), beats)
+
+
+def _beats(period: str) -> float:
+    """Seconds from one beat to the next, where `period` says what ``WATCHDOG_USEC`` does."""
+    micro = int(period[:20]) if period.isdecimal() else 0
+    if micro and micro not in _PERIODS:
+        _logger.warning(
+            "WATCHDOG_USEC=%.20s is not from 20 ms to a year: nobody is told that the loop runs",
+            period,
+        )
+        return 0.0
+    return micro / _MICRO / 2
 
 
 class _Sender:
