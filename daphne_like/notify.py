@@ -11,7 +11,6 @@ import socket
 import time
 from array import array
 from collections.abc import Callable, MutableMapping
-from functools import partial
 
 from daphne_like.clock import Clock, DelayedCall
 from daphne_like.health import Stage
@@ -22,10 +21,16 @@ _logger = logging.getLogger("daphne_like.notify")
 _PATIENCE = 1.0
 """Seconds in which a manager that is busy has to take a word; most take it at once."""
 
+_PASSING = (b"WATCHDOG=1", b"STATUS=")
+"""Beginnings of notices that are not waited with: the next of their kind says it anew."""
+
 _SLACK = 5.0
 """Seconds more than the limits say, for what they do not count: last words, files, threads."""
 
 _MICRO = 1_000_000
+
+_PERIODS = range(20_000, 366 * 86400 * _MICRO)
+"""Microseconds in which a manager may want to hear of the loop: it is told twice as often."""
 
 _SAID = {
     Stage.STARTING: ("", "Starting the application"),
@@ -139,14 +144,42 @@ def notifier(environ: MutableMapping[str, str], pid: int) -> Notifier | None:
     if family is None or place[0] not in "/@":
         _logger.warning("NOTIFY_SOCKET=%s is no Unix socket: nobody is told of readiness", place)
         return None
-    beats = int(period) / _MICRO / 2 if meant == str(pid) and period.isdecimal() else 0.0
+    beats = _beats(period) if meant == str(pid) else 0.0
     name = place.replace("@", "\0", 1) if place[0] == "@" else place
-    return Notifier(partial(_send, family, name), beats)
+    return Notifier(_Sender(family, name), beats)
 
 
-def _send(family: int, name: str, words: bytes, *descriptors: int) -> None:
-    """Send by a socket of its own: there is nothing to look after, and the manager's may change."""
-    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
-    with socket.socket(family, socket.SOCK_DGRAM) as sending:
-        sending.settimeout(_PATIENCE)
-        sending.sendmsg([words], passed if descriptors else [], 0, name)
+def _beats(period: str) -> float:
+    """Seconds from one beat to the next, where `period` says what ``WATCHDOG_USEC`` does."""
+    micro = int(period[:20]) if period.isdecimal() else 0
+    if micro and micro not in _PERIODS:
+        _logger.warning(
+            "WATCHDOG_USEC=%.20s is not from 20 ms to a year: nobody is told that the loop runs",
+            period,
+        )
+        return 0.0
+    return micro / _MICRO / 2
+
+
+class _Sender:
+    """Sends to the socket `name`; whoever lets it wait in vain is waited for no more."""
+
+    def __init__(self, family: int, name: str) -> None:
+        self._family = family
+        self._name = name
+        self._patience = _PATIENCE
+
+    def __call__(self, words: bytes, *descriptors: int) -> None:
+        """Send by a new socket: there is nothing to look after, and the manager's may change.
+
+        It is connected, since the kernel takes any other for writable while the queue is full.
+        """
+        passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))]
+        with socket.socket(self._family, socket.SOCK_DGRAM) as sending:
+            sending.settimeout(0.0 if words.startswith(_PASSING) else self._patience)
+            sending.connect(self._name)
+            try:
+                sending.sendmsg([words], passed if descriptors else [])
+            except TimeoutError:
+                self._patience = 0.0
+                raise

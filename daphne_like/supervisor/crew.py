@@ -24,6 +24,9 @@ _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _GROWN_UP = 1.0
 """Seconds after which a worker's memory is looked at: what all have is no reason to replace one."""
 
+_MOST_EXTENDED = 86400.0
+"""Seconds that a worker may ask for at a time, more than any limit that makes sense."""
+
 _LAST_MOMENT = 5.0
 """Seconds for a worker that was told to wait for nothing."""
 
@@ -147,8 +150,7 @@ class Crew:
         worker.heard = now
         if words.get("READY") == "1" and worker.state is State.STARTING:
             self._ready(worker, now)
-        if "EXTEND_TIMEOUT_USEC" in words:
-            worker.until = max(worker.until, now + int(words["EXTEND_TIMEOUT_USEC"]) / 1e6)
+        worker.until = max(worker.until, now + _extended(words.get("EXTEND_TIMEOUT_USEC", "")))
         if words.get("STOPPING") == "1" and worker.state is State.READY:
             self._leaves(worker, now)  # By itself: its place is free from now on.
         if words.get("X_RETIRE") == "1":
@@ -340,6 +342,11 @@ class Crew:
 def counted(number: int) -> str:
     """So many workers, for a log line."""
     return f"{number} worker" + ("" if number == 1 else "s")
+
+
+def _extended(asked: str) -> float:
+    """The seconds that a worker has `asked` for in microseconds; 0 where it says no number."""
+    return min(int(asked[:20]) / 1e6, _MOST_EXTENDED) if asked.isdecimal() else 0.0
 
 
 def _how_it_ended(status: int) -> str:

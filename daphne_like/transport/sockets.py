@@ -11,8 +11,8 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -125,10 +125,9 @@ def unix_listener(path: str, mode: int, backlog: int, option: str = "--unix-sock
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     closed = None
     try:
-        listener.bind(path)
+        with _umask(0o777 & ~mode):
+            listener.bind(path)
         closed = partial(_remove, target.absolute(), _identity(target))
-        # Nobody can connect before listen(), so nobody meets the mode that the umask left.
-        target.chmod(mode)
         listener.listen(backlog)
     except OSError as error:
         listener.close()
@@ -138,6 +137,19 @@ def unix_listener(path: str, mode: int, backlog: int, option: str = "--unix-sock
         reason = "its directory does not exist" if missing else error.strerror or str(error)
         raise StartupError(f"Cannot listen on {path}: {reason}; check {option}.") from None
     return Listener(listener, closed)
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    """Let what is made meanwhile lack the permission bits of `mask`: in every thread.
+
+    A later chmod would follow the symbolic link that somebody may have put in the place.
+    """
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def beside(listener: Listener, backlog: int, handed: int | None) -> Listener:

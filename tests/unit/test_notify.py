@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +228,20 @@ def test_the_pulse_is_told_where_it_is_asked_of_this_process(
     assert len(clock.getDelayedCalls()) == beats
 
 
+@pytest.mark.parametrize("period", ["1", "19999", "9" * 15, "9" * 400, "9" * 5000])
+def test_a_pulse_that_nobody_can_have_is_complained_of(
+    period: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told, clock = notifier({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": period}, 7), Clock()
+    assert told is not None
+    told.start(clock)
+    assert clock.getDelayedCalls() == []
+    assert caplog.messages == [
+        f"WATCHDOG_USEC={period[:20]} is not from 20 ms to a year: "
+        "nobody is told that the loop runs"
+    ]
+
+
 def test_nobody_is_told_where_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"WATCHDOG_USEC": "1000"}
     assert notifier(environ, os.getpid()) is None
@@ -274,3 +290,52 @@ def test_a_manager_keeps_a_descriptor(listening: Listening, tmp_path: Path) -> N
     assert words == b"FDSTORE=1\nFDNAME=name"
     assert os.fstat(descriptor).st_ino == (tmp_path / "kept").stat().st_ino
     os.close(descriptor)
+
+
+# --- A manager that does not listen -----------------------------------------------------------
+
+
+@pytest.fixture
+def full(
+    listening: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Notifier, list[float | None]]:
+    """Who tells a manager whose queue is full, and the time-outs of what was sent to it.
+
+    A socket that the kernel took for writable would spin until its time-out is over.
+    """
+    waited: list[float | None] = []
+
+    class Seen(socket.socket):
+        def sendmsg(self, *arguments: Any) -> int:
+            assert select.select([], [self], [], 0)[1] == []
+            waited.append(self.gettimeout())
+            self.settimeout(0.001 if waited[-1] else 0)
+            return super().sendmsg(*arguments)
+
+    listening(f"{tmp_path}/n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        filling.connect(f"{tmp_path}/n")
+        with suppress(BlockingIOError):
+            while True:
+                filling.send(b"x")
+    monkeypatch.setattr(socket, "socket", Seen)
+    told = notifier({"NOTIFY_SOCKET": f"{tmp_path}/n", "WATCHDOG_USEC": "2000000"}, 7)
+    assert told is not None
+    return told, waited
+
+
+def test_a_manager_whose_queue_is_full_is_waited_for_once(full: Any, caplog: Any) -> None:
+    told, waited = full
+    told.entered(Stage.READY, LIMITS)
+    told.entered(Stage.DRAINING, LIMITS)
+    assert waited == [notify._PATIENCE, 0.0]
+    assert caplog.messages == ["Cannot tell the service manager: timed out"]
+
+
+def test_neither_the_pulse_nor_a_mere_status_is_waited_with(full: Any) -> None:
+    told, waited = full
+    told.start(Clock())
+    told.waits("for requests")
+    told.reloads()
+    assert waited == [0.0, 0.0, notify._PATIENCE]

@@ -335,6 +335,16 @@ def test_one_that_does_not_end_is_killed_unless_it_asks_for_time(serving, caplog
     assert serving.processes[1].told == [signal.SIGTERM, signal.SIGKILL]
 
 
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [("soon", 30), ("-1", 30), ("", 30), ("9" * 400, 86400), ("9" * 5000, 86400)],
+)
+def test_the_time_that_one_asks_for_is_a_number_and_has_an_end(serving, asked, seconds) -> None:
+    serving.crew.stop(serving.now)
+    serving.hear(1, {"EXTEND_TIMEOUT_USEC": asked})
+    assert serving.worker(1).until == serving.now + seconds
+
+
 def test_a_stop_is_over_when_all_have_left(serving) -> None:
     serving.crew.stop(serving.now)
     serving.leaves(0)

@@ -9,6 +9,7 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,32 @@ def test_a_unix_listener_has_its_name_and_mode_whatever_the_umask(path: str, mod
     closed()
     assert not Path(path).exists()
     closed()
+
+
+def test_a_link_that_somebody_puts_in_its_place_does_not_lead_to_another_files_mode(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bind_and_lose(self: Any, name: str) -> None:
+        bind(self, name)
+        Path(name).unlink()
+        Path(name).symlink_to("secret")
+
+    bind = socket.socket.bind
+    monkeypatch.setattr(socket.socket, "bind", bind_and_lose)
+    Path("secret").touch(0o600)
+    unix_listener(path, 0o666, 5)
+    assert mode_of("secret") == 0o600
+
+
+@pytest.mark.parametrize("place", ["app.sock", "nowhere/app.sock"])
+def test_the_umask_is_what_it_was(path: str, place: str) -> None:
+    before = os.umask(0o027)
+    try:
+        with suppress(StartupError):
+            unix_listener(place, 0o666, 5)
+    finally:
+        after = os.umask(before)
+    assert after == 0o027
 
 
 def test_a_path_is_removed_from_another_directory_too(
