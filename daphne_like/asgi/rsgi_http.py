@@ -163,7 +163,7 @@ class HTTPProtocol:
     async def _file(self, head: Message, path: str, start: int, end: int | None) -> None:
         try:
             file = _opened(path)
-        except OSError:
+        except (OSError, ValueError):  # The latter where there is a NUL in it.
             await self._whole(_head(404, []), _NOT_FOUND)
             return
         with file:

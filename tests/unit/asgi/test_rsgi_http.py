@@ -252,7 +252,7 @@ def test_head_of_a_file_has_its_length_only(path):
 
 def test_what_is_no_file_is_not_found(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name in ("missing", "pipe", "."):
+    for name in ("missing", "pipe", ".", "a\0b"):
         stream = answered(giving("response_file", 200, [], str(tmp_path / name)), files=True)
         assert stream.calls == [("respond", 404, b"Not found")]
 
