@@ -262,6 +262,26 @@ def test_a_range_that_is_none_is_an_error(path):
     assert stream.calls == [FAILED]
 
 
+@pytest.mark.parametrize("headers", [[("bad name", "a")], [("content-length", "5")]])
+def test_what_cannot_be_sent_is_told_while_the_application_goes_on(headers, caplog):
+    async def app(scope, protocol):
+        protocol.response_str(200, headers, "ok")
+        await going_on.wait()
+
+    async def main():
+        asked = Asked(app)
+        asked.exchange.body_ended()
+        await turn(8)
+        assert asked.stream.calls == [FAILED] or asked.stream.outcome == "aborted"
+        going_on.set()
+        await ended(asked.exchange)
+        assert asked.served.record.outcome == "failed"
+
+    going_on = asyncio.Event()
+    run_for_real(main())
+    assert caplog.messages == ["Exception inside application: GET /"]
+
+
 # --- The body --------------------------------------------------------------------------------
 
 
