@@ -115,10 +115,10 @@ class HTTPExchange(SendSide):
                 self.receive,
                 self.send,
             )
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             self.answer(500, "cancelled")
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # Whatever it is, the client waits.
             self._failed(error)
         else:
             if self._state in OPEN:

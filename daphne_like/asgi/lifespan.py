@@ -143,7 +143,9 @@ class Lifespan:
     async def _run(self, state: dict[str, Any]) -> None:
         try:
             await self._call(lifespan_scope(state), self._receive, self._send)
-        except (Exception, SystemExit) as error:
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             self._raised(error)
         finally:
             self._settle({"type": "ended"})

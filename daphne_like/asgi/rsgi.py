@@ -51,7 +51,9 @@ class RSGI:
         await receive()
         try:
             await _in_a_thread(self._init)
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             _logger.error("Exception in the application's __rsgi_init__:", exc_info=error)
             await send({"type": "lifespan.startup.failed", "message": repr(error)})
             return

@@ -9,19 +9,21 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
 
 from daphne_like.asgi.rsgi_words import Outbox, ProtocolClosed, ProtocolError, Receive, Send
 from daphne_like.asgi.scope import Message, Scope
 from daphne_like.asgi.waiting import Waiters, wait, wake
-from daphne_like.errors import ClientDisconnected
+from daphne_like.errors import AppFault, ClientDisconnected
 
 Pairs = list[tuple[str, str]]
 
 _FILE = "http.response.zerocopysend"
 _BLOCK = 64 * 1024
 _NOT_FOUND = b"Not found"
+_FAILED = b"500 Internal Server Error\n"
 
 
 class Incoming:
@@ -146,7 +148,7 @@ class HTTPProtocol:
     def _respond(self, call: partial[Any]) -> None:
         if not self._responded:
             self._responded = True
-            self.outbox.put(call)
+            self.outbox.put(partial(self._answer, call))
 
     async def finish(self) -> None:
         """The application has returned: what it has begun is complete."""
@@ -156,6 +158,15 @@ class HTTPProtocol:
 
     # --- What waits in the outbox ---------------------------------------------------------
 
+    async def _answer(self, call: partial[Any]) -> None:
+        """What cannot be sent is a 500 at once: the application may go on for long."""
+        try:
+            await call()
+        except AppFault:
+            with suppress(AppFault, ClientDisconnected):  # It has begun, or was broken off.
+                await self._whole(_head(500, [("content-type", "text/plain")]), _FAILED)
+            raise
+
     async def _whole(self, head: Message, body: bytes) -> None:
         await self._send(head)
         await self._send(_body(body))
@@ -163,7 +174,7 @@ class HTTPProtocol:
     async def _file(self, head: Message, path: str, start: int, end: int | None) -> None:
         try:
             file = _opened(path)
-        except OSError:
+        except (OSError, ValueError):  # The latter where there is a NUL in it.
             await self._whole(_head(404, []), _NOT_FOUND)
             return
         with file:

@@ -5,6 +5,7 @@ This module must not know how frames are spelled, nor who calls the application.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
 from functools import partial
@@ -51,7 +52,7 @@ class WebsocketProtocol:
             raise ProtocolClosed("the client has left")
         self._accepted = True
         await _sent(self._send({"type": "websocket.accept"}))
-        return WebsocketTransport(self._receive, self._send)
+        return WebsocketTransport(self._receive, self._send, lambda: self._closed)
 
     def close(self, status: int | None = None) -> None:
         """Close; before it is accepted, refuse it with that HTTP status, 403 by default.
@@ -87,9 +88,10 @@ class WebsocketProtocol:
 class WebsocketTransport:
     """An open WebSocket. Once it is closed, all methods raise :data:`ProtocolClosed`."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, closed: Callable[[], bool]) -> None:
         self._receive = receive
         self._send = send
+        self._closed = closed
         self._over = False
 
     async def receive(self) -> WebsocketMessage:
@@ -114,7 +116,7 @@ class WebsocketTransport:
         await self._say({"type": "websocket.send", "text": data})
 
     async def _say(self, message: Message) -> None:
-        if self._over:
+        if self._over or self._closed():
             raise ProtocolClosed("the WebSocket is closed")
         await _sent(self._send(message))
 

@@ -192,6 +192,10 @@ def _outcome(future: Future[Any], call: Callable[[], Any]) -> _Job:
     """What tells of it: who hears it finds the thread given back already."""
     try:
         return partial(future.set_result, call())
+    except StopIteration as error:  # No future of asyncio's takes it: who waits would hang.
+        stopped = RuntimeError("synchronous code raised StopIteration")
+        stopped.__cause__ = error
+        return partial(future.set_exception, stopped)
     except BaseException as error:
         return partial(future.set_exception, error)
 

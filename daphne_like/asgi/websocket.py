@@ -322,10 +322,10 @@ class WebSocketExchange(SendSide):
                 self.receive,
                 self.send,
             )
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             self._finish(application.ebb.code, "the application was cancelled")
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # Whatever it is, the client waits.
             self._failed(error)
         else:
             self._returned()

@@ -98,6 +98,9 @@ class FileWrapper:
         if not isinstance(raw, io.FileIO) or not self.file.seekable():
             return None
         position: int = self.file.tell()
-        size: int = self.file.seek(0, io.SEEK_END)
+        try:
+            size: int = self.file.seek(0, io.SEEK_END)
+        except OSError:  # What the system makes up as it is read (/proc) has no end before.
+            return None
         self.file.seek(position)
         return max(size - position, 0)

@@ -301,7 +301,8 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("messages", "calls"), ENDINGS)
 @pytest.mark.parametrize(
-    "error", [ValueError("mine"), SystemExit(3), ExceptionGroup("g", [OSError()])]
+    "error",
+    [ValueError("mine"), SystemExit(3), GeneratorExit(), ExceptionGroup("g", [OSError()])],
 )
 def test_an_error_gives_a_500_or_breaks_off_and_is_logged_once(error, messages, calls, caplog):
     assert calls_of(failing(error, *messages), target=b"/a\x1b?b") == calls

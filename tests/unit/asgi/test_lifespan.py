@@ -312,6 +312,7 @@ def test_one_that_nobody_waits_for_any_more_may_say_and_raise_what_it_likes(rais
         ([message("shutdown.failed")], ["The application failed to shut down: "]),
         ([ValueError("in shutdown")], ["Exception in the application's shutdown:"]),
         ([SystemExit(4)], ["Exception in the application's shutdown:"]),
+        ([GeneratorExit()], ["Exception in the application's shutdown:"]),
         (
             [11.0],
             ["The application's shutdown took longer than 10 s; see --shutdown-timeout."],

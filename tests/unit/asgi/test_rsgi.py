@@ -63,18 +63,31 @@ def test_its_life_begins_before_requests_and_may_wait_for_the_loop():
     assert app.noted == [("init", True), "called", "slept", ("del", True)]
 
 
-def test_one_that_cannot_begin_does_not_start_the_server(caplog):
+@pytest.mark.parametrize("kind", [KeyError, GeneratorExit])
+def test_one_that_cannot_begin_does_not_start_the_server(kind, caplog):
     class Broken:
         def __rsgi_init__(self, loop):
-            raise KeyError("no database")
+            raise kind("no database")
 
     async def main():
-        with pytest.raises(StartupError, match="no database") as caught:
+        with pytest.raises(StartupError, match="failed to start") as caught:
             await Lifespan(RSGI(Broken()), Limits()).startup()
         assert caught.value.exit_status == 3
 
     run_for_real(main())
     assert caplog.records[0].exc_info
+
+
+def test_one_that_exits_as_it_begins_says_so():
+    class Leaving:
+        def __rsgi_init__(self, loop):
+            raise SystemExit(4)
+
+    async def main():
+        with pytest.raises(StartupError, match=r"sys.exit\(4\)"):
+            await Lifespan(RSGI(Leaving()), Limits()).startup()
+
+    run_for_real(main())
 
 
 @pytest.mark.parametrize("name", ["__rsgi_init__", "__rsgi_del__"])

@@ -252,7 +252,7 @@ def test_head_of_a_file_has_its_length_only(path):
 
 def test_what_is_no_file_is_not_found(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for name in ("missing", "pipe", "."):
+    for name in ("missing", "pipe", ".", "a\0b"):
         stream = answered(giving("response_file", 200, [], str(tmp_path / name)), files=True)
         assert stream.calls == [("respond", 404, b"Not found")]
 
@@ -260,6 +260,26 @@ def test_what_is_no_file_is_not_found(tmp_path):
 def test_a_range_that_is_none_is_an_error(path):
     stream = answered(giving("response_file_range", 206, [], path, 5, 3))
     assert stream.calls == [FAILED]
+
+
+@pytest.mark.parametrize("headers", [[("bad name", "a")], [("content-length", "5")]])
+def test_what_cannot_be_sent_is_told_while_the_application_goes_on(headers, caplog):
+    async def app(scope, protocol):
+        protocol.response_str(200, headers, "ok")
+        await going_on.wait()
+
+    async def main():
+        asked = Asked(app)
+        asked.exchange.body_ended()
+        await turn(8)
+        assert asked.stream.calls == [FAILED] or asked.stream.outcome == "aborted"
+        going_on.set()
+        await ended(asked.exchange)
+        assert asked.served.record.outcome == "failed"
+
+    going_on = asyncio.Event()
+    run_for_real(main())
+    assert caplog.messages == ["Exception inside application: GET /"]
 
 
 # --- The body --------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def test_one_that_is_closed_says_its_code(arguments, code):
     async def app(scope, protocol):
         transport = await protocol.accept()
         protocol.close(*arguments)
+        with pytest.raises(ProtocolClosed):
+            await transport.send_str("too late")
         assert (await transport.receive()).kind == 0
         for using in (transport.receive, transport.send_str, transport.send_bytes):
             with pytest.raises(ProtocolClosed):

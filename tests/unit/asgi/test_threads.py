@@ -73,6 +73,9 @@ def test_calls_have_arguments_and_results_and_raise():
             await called(loan, fail)
         with pytest.raises(SystemExit):
             await called(loan, partial(exit, 3))
+        with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+            await called(loan, partial(next, iter(())))
+        assert isinstance(caught.value.__cause__, StopIteration)
         assert await called(loan, name) == "test-0"
         loan.over()
         await threads.close(1)

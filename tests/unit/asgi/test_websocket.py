@@ -111,7 +111,7 @@ def test_an_application_that_ends_closes_its_socket(error, code, outcome, caplog
     assert caplog.messages == lines
 
 
-@pytest.mark.parametrize("error", [None, ValueError("x"), SystemExit(1)])
+@pytest.mark.parametrize("error", [None, ValueError("x"), SystemExit(1), GeneratorExit()])
 def test_one_that_ends_before_it_has_accepted_is_answered_500(error, caplog):
     async def main():
         socket = await connecting()

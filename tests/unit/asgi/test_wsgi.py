@@ -279,7 +279,7 @@ def test_a_response_is_with_its_client_before_it_is_closed():
 # --- No body ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("result", [[b"hello"], lambda: iter([b"he", b"llo"])])
+@pytest.mark.parametrize("result", [[b"hello"], [LARGE, LARGE], lambda: iter([b"he", b"llo"])])
 def test_head_is_answered_without_a_body(result):
     stream = answered(giving(result, headers=[length(5)]), method="HEAD")
     assert stream.calls == [("respond", 200, b"")]

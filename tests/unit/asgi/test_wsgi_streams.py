@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -100,3 +101,20 @@ def test_what_is_no_such_file_tells_nothing(tmp_path):
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         assert FileWrapper(pipe).rest is None
+
+
+def test_a_file_whose_end_is_not_known_tells_nothing_and_is_read_from_its_beginning(tmp_path):
+    class Made(io.FileIO):
+        """As the files of /proc are."""
+
+        def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+            if whence == io.SEEK_END:
+                raise OSError(errno.EINVAL, "Invalid argument")
+            return super().seek(offset, whence)
+
+    path = tmp_path / "file"
+    path.write_bytes(b"abcde")
+    with Made(path) as raw:
+        wrapper = FileWrapper(raw)
+        assert wrapper.rest is None
+        assert list(wrapper) == [b"abcde"]
