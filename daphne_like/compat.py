@@ -42,7 +42,8 @@ _RENAMED = {"DaphneConfig": "DaphneLikeConfig", "check_daphne_installed": "check
 
 def install() -> None:
     """Let ``daphne`` and its modules be imported; nothing happens where they can be already."""
-    if find_spec(_DAPHNE) is None:
+    # A module that somebody has made may have no spec, which find_spec would not take.
+    if _DAPHNE not in sys.modules and find_spec(_DAPHNE) is None:
         sys.meta_path.append(_Aliases())
 
 

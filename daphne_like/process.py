@@ -23,6 +23,7 @@ from typing import Any
 
 from daphne_like.config import Config
 from daphne_like.errors import ConfigError
+from daphne_like.urgency import Asked
 
 _REACTOR = "twisted.internet.reactor"
 
@@ -211,17 +212,14 @@ _RELOAD_SIGNAL: int | None = getattr(signal, "SIGHUP", None)
 
 
 def on_signals(
-    reactor: Any,
-    stop: Callable[[], None],
-    reopen: Callable[[], object],
-    reload: Callable[[], object],
+    reactor: Any, asked: Asked, reopen: Callable[[], object], reload: Callable[[], object]
 ) -> None:
-    """Call in the reactor's thread: `stop` for every SIGTERM and SIGINT, `reopen` for SIGUSR1.
+    """Let SIGTERM and SIGINT be `asked`; call in the reactor's thread `reopen` for SIGUSR1.
 
     And `reload` for SIGHUP.
     """
     for number in _STOP_SIGNALS:
-        signal.signal(number, lambda *_: reactor.callFromThread(stop))
+        signal.signal(number, asked)
     for other, call in ((_REOPEN_SIGNAL, reopen), (_RELOAD_SIGNAL, reload)):
         if other is not None:
             signal.signal(other, lambda *_, call=call: reactor.callFromThread(call))
@@ -266,15 +264,16 @@ def run(
 ) -> None:
     """Run the reactor from `start` until it is stopped, by a signal for example.
 
-    `stop` may return a Deferred, which is waited for; a second signal calls `force`. SIGUSR1
+    `stop` may return a Deferred, which is waited for; a second signal calls `force`, and ends the
+    process where the loop does not hear. SIGUSR1
     calls `reopen`: what writes files has to let go of those that were moved away. SIGHUP calls
     `reload`: what has read files has to read them again.
     """
     reactor.addSystemEventTrigger("before", "shutdown", stop)
-    signalled = _first(partial(_stop, reactor), then=force)
-    on_signals(reactor, signalled, reopen, reload)
+    asked = Asked(reactor, _first(partial(_stop, reactor), then=force))
+    on_signals(reactor, asked, reopen, reload)
     # Once more, because Twisted takes SIGTERM for itself when the reactor starts.
-    reactor.callWhenRunning(on_signals, reactor, signalled, reopen, reload)
+    reactor.callWhenRunning(on_signals, reactor, asked, reopen, reload)
     reactor.callWhenRunning(start)
     reactor.run()
     for number in _STOP_SIGNALS:

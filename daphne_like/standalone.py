@@ -93,8 +93,14 @@ class Server:
     def _serve(self, config: Config) -> None:
         if not callable(self.application):
             raise ConfigError(f"{self.application!r} is no application: it cannot be called.")
-        reactor = self._reactor = process.install_reactor(tls=True)
+        reactor = process.install_reactor(tls=True)
         loop = process.loop_of(reactor)
+        if reactor.running or loop.is_closed():
+            raise ConfigError(
+                "The reactor runs already, or has run: a process serves with one Server, once; "
+                "start a process for each."
+            )
+        self._reactor = reactor
         asyncio.set_event_loop(loop)  # This may be another thread than the one that made it.
         loop.set_debug(self.verbosity >= 3 or loop.get_debug())
         logs.bridge_twisted_log()

@@ -21,6 +21,9 @@ _FIRST = 3
 _UNNAMED = "unknown"
 """What systemd calls a socket without a name."""
 
+_MOST = 65536
+"""Descriptors that are believed to have been passed, where the system allows even more."""
+
 VARIABLES = _PID, _COUNT, _NAMES = "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"
 
 
@@ -97,7 +100,23 @@ def read(
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise StartupError(f"{_COUNT}={text!r} is not a number of sockets.")
-    return int(text)
+    count, most = int(text[:20]), _most()
+    if count > most:
+        raise StartupError(
+            f"{_COUNT}={text[:20]} is more than the {most} open files that a process may have "
+            "(ulimit -n): who passes the sockets has miscounted."
+        )
+    return count
+
+
+def _most() -> int:
+    """How many descriptors a process can have been passed."""
+    if sys.platform == "win32":
+        return _MOST
+    import resource  # Windows has none.
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if files == resource.RLIM_INFINITY else min(files, _MOST)
 
 
 def chosen(

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -214,3 +214,23 @@ def test_a_process_that_has_served_enough_stops_by_itself_and_loses_nothing() ->
         wait_until(lambda: server.exit_status is not None)
     assert server.exit_status == 0
     assert server.stderr.wait_for("as many requests as --limit-max-requests")
+
+
+class _Importing(Serving):
+    """A server that never listens, for the import of its application does not end."""
+
+    says = "importing"
+
+    def listen_on(self, lines: Iterable[str]) -> None:
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_an_import_that_never_ends_is_ended_by_asking_again(number: int) -> None:
+    def asked_again() -> bool:
+        server.tell(number)
+        return server.exit_status is not None
+
+    with _Importing("hanging:application", log="stdout") as server:
+        wait_until(asked_again)
+        assert server.exit_status == -number

@@ -31,9 +31,10 @@ def test_it_costs_a_finder_and_no_more_the_second_time() -> None:
     assert set(sys.modules) == modules
 
 
-def test_where_there_is_daphne_it_does_nothing(monkeypatch) -> None:
+@pytest.mark.parametrize("spec", [ModuleSpec("daphne", None), None])
+def test_where_there_is_daphne_it_does_nothing(monkeypatch, spec) -> None:
     there = ModuleType("daphne")
-    there.__spec__ = ModuleSpec("daphne", None)
+    there.__spec__ = spec
     monkeypatch.setitem(sys.modules, "daphne", there)
     before = [*sys.meta_path]
     compat.install()

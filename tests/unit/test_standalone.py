@@ -263,6 +263,32 @@ def test_what_cannot_be_called_is_not_served(below: Standing) -> None:
     assert str(server.failure) == "'a word' is no application: it cannot be called."
 
 
+def test_a_second_server_is_refused_while_the_first_runs_and_harms_it_not(below: Standing) -> None:
+    def another() -> None:
+        with pytest.raises(SystemExit) as left:
+            second.run()
+        assert left.value.code == 2
+        second.stop()
+        wires.append(below.connect())
+
+    second, wires = Server(nothing, [PLACE]), list[Any]()
+    below.main = another
+    Server(hello, [PLACE]).run()
+    assert "a process serves with one Server, once" in str(second.failure)
+    assert wires[0].received.endswith(b"hello")
+    assert below.asked == [("string", PLACE)]
+    assert below.calls == ["bridge_twisted_log", ["force", "reopen_logs", "reload"]]
+
+
+def test_what_has_run_is_refused_before_anything_listens(below: Standing) -> None:
+    server = Server(hello, [PLACE])
+    server.run()
+    with pytest.raises(SystemExit):
+        server.run()
+    assert isinstance(server.failure, ConfigError)
+    assert below.asked == [("string", PLACE)]
+
+
 def test_a_reactor_that_runs_is_stopped_from_any_thread(below: Standing) -> None:
     server = Server(hello, [PLACE])
     below.main = server.stop

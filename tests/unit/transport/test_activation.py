@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,31 @@ def test_what_is_for_another_process_is_left_to_it() -> None:
 def test_what_is_no_number_is_refused(count: str) -> None:
     with pytest.raises(StartupError, match=f"LISTEN_FDS='{count}' is not a number of sockets"):
         read({"LISTEN_PID": "7", "LISTEN_FDS": count}, 7)
+
+
+@pytest.mark.parametrize("count", ["65537", "30000000", "9" * 5000])
+@pytest.mark.parametrize(
+    ("platform", "files", "most"),
+    [
+        ("linux", 100, 100),
+        ("linux", 2**30, 65536),
+        ("darwin", resource.RLIM_INFINITY, 65536),
+        ("win32", 100, 65536),
+    ],
+)
+def test_more_than_a_process_can_have_open_are_refused(
+    count: str,
+    platform: str,
+    files: int,
+    most: int,
+    monkeypatch: pytest.MonkeyPatch,
+    marked: list[int],
+) -> None:
+    monkeypatch.setattr(activation.sys, "platform", platform)
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (files, files))
+    with pytest.raises(StartupError, match=f"LISTEN_FDS={count[:20]} is more than the {most} open"):
+        read({"LISTEN_PID": "7", "LISTEN_FDS": count}, 7)
+    assert marked == []
 
 
 @pytest.mark.parametrize(
