@@ -198,6 +198,7 @@ def _hold(orders: Orders, config: Config, reactor: Any) -> None:
     from daphne_like.transport import activation
 
     activation.know(orders.passed)
+    os.set_inheritable(orders.lifeline, False)  # For us, and not for what we start.
     stop = partial(process.stop_from_thread, reactor)
     lifeline.hold(orders, stop, longest_stop(config.limits))
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from daphne_like.asgi.http_receive import OPEN, State
 from daphne_like.asgi.http_send import SendSide
 from daphne_like.asgi.scope import http_scope
-from daphne_like.asgi.waiting import Waiters
+from daphne_like.asgi.waiting import Waiters, is_dropped
 from daphne_like.errors import is_disconnect
 from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
 from daphne_like.tally import and_others
@@ -119,6 +119,8 @@ class HTTPExchange(SendSide):
             self.answer(500, "cancelled")
             raise
         except BaseException as error:  # Whatever it is, the client waits.
+            if is_dropped(error):
+                raise
             self._failed(error)
         else:
             if self._state in OPEN:

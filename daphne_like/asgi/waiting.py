@@ -26,3 +26,17 @@ def wake(waiters: Waiters) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
+
+
+def is_dropped(error: BaseException) -> bool:
+    """Whether a coroutine ends because its loop is gone, and nobody waits for it any more.
+
+    An application that raises ``GeneratorExit`` by itself does so while the loop runs.
+    """
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False

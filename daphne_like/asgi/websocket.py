@@ -19,6 +19,7 @@ from daphne_like.asgi.frame_reader import FrameReader
 from daphne_like.asgi.frames import PING, frame
 from daphne_like.asgi.http import HTTPExchange, error_response
 from daphne_like.asgi.scope import Message, websocket_scope
+from daphne_like.asgi.waiting import is_dropped
 from daphne_like.asgi.websocket_receive import AppState, ClientState, Farewell, most_at_once
 from daphne_like.asgi.websocket_send import SendSide
 from daphne_like.clock import Deadline
@@ -326,6 +327,8 @@ class WebSocketExchange(SendSide):
             self._finish(application.ebb.code, "the application was cancelled")
             raise
         except BaseException as error:  # Whatever it is, the client waits.
+            if is_dropped(error):
+                raise
             self._failed(error)
         else:
             self._returned()

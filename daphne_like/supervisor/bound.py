@@ -65,7 +65,7 @@ class Bound:
             for name, endpoint in endpoints_of(config).items():
                 self.listeners[name] = endpoint.bound(self._handed.get(name))
         except Exception:
-            self.release()
+            self.release(keep_paths=bool(handed))
             raise
 
     def sockets(self, number: int) -> dict[str, int]:
@@ -87,9 +87,13 @@ class Bound:
         return self._own[key]
 
     def keep(self, manager: Notifier) -> None:
-        """Let a service manager keep the sockets while no supervisor runs."""
+        """Let a service manager keep the sockets while no supervisor runs.
+
+        Not those whose paths we remove: nobody would find them.
+        """
         for name, listener in self.listeners.items():
-            manager.keeps(kept_as(name), listener.socket.fileno())
+            if listener.closed is None:
+                manager.keeps(kept_as(name), listener.socket.fileno())
 
     def give(self, environ: MutableMapping[str, str]) -> list[int]:
         """Put the sockets' numbers into the environment of the supervisor that follows."""
@@ -100,10 +104,25 @@ class Bound:
             environ.pop(variable, None)
         return list(numbers.values())
 
-    def release(self, *, keep_paths: bool = False) -> None:
-        """Close the sockets; who has them too goes on. Paths of our own are removed, or kept."""
+    def drop(self, number: int) -> None:
+        """Worker `number` is wanted no more: what only it has listened on is closed."""
+        for key in [key for key in self._own if key.endswith(f"@{number}")]:
+            self._own.pop(key).socket.close()
+
+    def detach(self) -> None:
+        """In a copy of this process: the sockets are for who takes them by their numbers."""
+        for listener in (*self.listeners.values(), *self._own.values()):
+            listener.socket.detach()
+
+    def close(self) -> None:
+        """Close the sockets; who has them too goes on."""
         for listener in (*self.listeners.values(), *self._own.values()):
             listener.socket.close()
+
+    def release(self, *, keep_paths: bool = False) -> None:
+        """The same, for good: paths of our own are removed, or kept."""
+        self.close()
+        for listener in self.listeners.values():
             if listener.closed is not None and not keep_paths:
                 listener.closed()
 

@@ -181,9 +181,10 @@ class Crew:
                 self._leave(worker, now)
 
     def tell(self, number: int) -> None:
-        """Send a signal to every worker."""
+        """Send a signal to every worker that knows what it means by now."""
         for worker in self.workers:
-            worker.process.tell(number)
+            if worker.state is not State.STARTING:
+                worker.process.tell(number)
 
     def stop(self, now: float) -> None:
         """Let all finish what they do, and leave."""
@@ -211,9 +212,16 @@ class Crew:
 
     # --- One worker -------------------------------------------------------------------------
 
-    def _start(self, number: int, now: float) -> Worker:
+    def _start(self, number: int, now: float) -> Worker | None:
+        """A new worker; ``None`` where the system gives none, for want of memory for example."""
+        try:
+            process = self._launch(number)
+        except OSError as error:
+            _logger.error("Worker %d cannot be started: %s", number, error)
+            self._failed(number, now)
+            return None
         lifetime = self._terms.lifetime + self._terms.lifetime_jitter * self._chance()
-        worker = Worker(number, self._launch(number), now, lifetime)
+        worker = Worker(number, process, now, lifetime)
         self.workers.append(worker)
         return worker
 
@@ -260,7 +268,7 @@ class Crew:
         """Its event loop has not been heard: it is asked to say where it is, and to end."""
         _logger.error("%s has been silent for %.1f s: told to end", worker, now - worker.heard)
         worker.process.tell(STACKS)
-        self._failed(worker, now)
+        self._died(worker, now)
         self._leave(worker, now)
         worker.until = min(worker.until, now + _LAST_MOMENT)
 
@@ -271,6 +279,8 @@ class Crew:
         successor, predecessor = self._replacing or (None, None)
         if worker is predecessor:
             self._replacing = None  # Its successor has its place already.
+        elif worker is successor and worker.state is State.LEAVING:
+            self._replacing = None  # It was told to, and the next one is due.
         if worker.state is State.LEAVING:
             _logger.info("%s has left", worker)
             return
@@ -281,7 +291,7 @@ class Crew:
             self.verdict = status
             self.stop(now)
         else:
-            self._failed(worker, now)
+            self._died(worker, now)
 
     def _cannot_start(self, worker: Worker, status: int) -> bool:
         """Whether it makes no sense to go on: none ever started, and this one says why not."""
@@ -289,11 +299,14 @@ class Crew:
             not self._proven and not self._terms.developing and 0 < status <= StartupError.FOR_GOOD
         )
 
-    def _failed(self, worker: Worker, now: float) -> None:
-        """Start none in its place for a while, longer each time in a row."""
-        number = worker.number
+    def _died(self, worker: Worker, now: float) -> None:
+        """It was not told to: who has served for a while is forgiven what was before."""
         if worker.state is State.READY and now - worker.since >= _PAUSES[-1]:
-            self._failures[number] = 0
+            self._failures[worker.number] = 0
+        self._failed(worker.number, now)
+
+    def _failed(self, number: int, now: float) -> None:
+        """Start none in this place for a while, longer each time in a row."""
         pause = _PAUSES[min(self._failures[number], len(_PAUSES) - 1)]
         self._start_after[number] = math.inf if self._terms.developing else now + pause
         self._failures[number] += 1
@@ -327,12 +340,13 @@ class Crew:
             return
         if reason is not RELOAD:
             _logger.info("%s is replaced: %s", worker, reason)
-        self._replacing = self._start(worker.number, now), worker
+        successor = self._start(worker.number, now)
+        self._replacing = None if successor is None else (successor, worker)
 
     def _not_replaced(self, worker: Worker, now: float) -> None:
         """The successor died: what serves goes on, and new code has to be mended first."""
         self._replacing = None
-        self._failed(worker, now)
+        self._died(worker, now)
         kept = {worker: why for worker, why in self._due.items() if why is not RELOAD}
         if len(kept) < len(self._due):
             _logger.error("The reload is given up: the workers that there are go on")
@@ -351,5 +365,6 @@ def _extended(asked: str) -> float:
 
 def _how_it_ended(status: int) -> str:
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        known = {one.value: one.name for one in signal.Signals}
+        return f"was killed by {known.get(-status, f'signal {-status}')}"
     return f"ended with status {status}"

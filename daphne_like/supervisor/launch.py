@@ -64,6 +64,11 @@ class Heir:
             _inherit(descriptors, False)
         self._lives = True
 
+    def tell(self, number: int) -> None:
+        """Send it a signal, unless it is gone."""
+        if self.lives():
+            os.kill(self.pid, number)
+
     def lives(self) -> bool:
         """Whether it has not ended yet."""
         if self._lives:

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from daphne_like import logs
 from daphne_like.config import Config
+from daphne_like.errors import ConfigError
 from daphne_like.health import Stage
 from daphne_like.limits import longest_stop
 from daphne_like.notify import Notifier, notifier
@@ -42,6 +43,12 @@ _LOOK = 0.5
 _MARGIN = 5.0
 """Seconds that a worker may be late with what has a time of its own."""
 
+_LONGEST = 50
+"""Bytes of the name of a directory for sockets, at the most."""
+
+_RELIEVED = getattr(signal, "SIGURG", 0)
+"""What an heir says when it serves: a signal that nobody else sends, nor minds."""
+
 _SHOWN = 3
 """Names of files that have changed, in a log line."""
 
@@ -56,16 +63,25 @@ def supervise(config: Config, arguments: Sequence[str], main: Main) -> int:
     copy of this process, what `main` does. Raises :class:`DaphneLikeError` where nothing can be
     bound.
     """
+    for directory in config.reload_dirs:
+        if not Path(directory).is_dir():
+            raise ConfigError(f"--reload-dir {directory} is no directory.")
     given = dict(os.environ)
     predecessor = int(os.environ.pop(_PREDECESSOR, "0"))
     bound = Bound(config, taken(os.environ))
     manager = notifier(os.environ, os.getpid()) or Notifier()
-    with TemporaryDirectory(prefix="daphne-like-") as directory:
+    with TemporaryDirectory(prefix="daphne-like-", dir=_place_for_sockets()) as directory:
         parent = Parent(config, arguments, main, bound, Path(directory), manager, given)
         try:
             return parent.run(predecessor)
         finally:
-            bound.release(keep_paths=parent.is_succeeded)
+            bound.release(keep_paths=not parent.owns_paths)
+
+
+def _place_for_sockets() -> str:
+    """A directory whose name leaves room for that of a Unix socket, which may have 100 bytes."""
+    found = gettempdir()
+    return found if len(os.fsencode(found)) <= _LONGEST else "/tmp"
 
 
 def terms_of(config: Config) -> Terms:
@@ -118,7 +134,7 @@ class Parent:
         self._predecessor = 0
         self._heir: Heir | None = None
         self._launched = 0
-        self._serving = False
+        self._serving = self._served = False
         self._signals: list[int] = []
         self._changed: set[Path] = set()
         self._timers = Timers()
@@ -128,6 +144,12 @@ class Parent:
         self._shares = Shares(directory / SHARES, 0)
         wanted = 1 if config.reload else config.workers or cores()
         self._crew = Crew(wanted, self._launch, terms_of(config), random.random)
+
+    @property
+    def owns_paths(self) -> bool:
+        """Whether nobody else has, or has kept, the Unix sockets that we listen on."""
+        came_to_serve = self._served or not self._predecessor
+        return came_to_serve and not self.is_succeeded
 
     @property
     def is_succeeded(self) -> bool:
@@ -169,14 +191,17 @@ class Parent:
             SIGNALS[self._signals.pop(0)](self)
         if self._changed:
             self._read_anew()
+        if self._heir is not None and not self._heir.lives():
+            self._heir = None
+            _logger.error("The upgrade is given up: this server goes on")
 
     def _serves(self) -> None:
         """All workers are ready, at the start or after a reload."""
-        self._serving = True
+        self._serving = self._served = True
         if self._predecessor and os.getppid() == self._predecessor:
             _logger.info("Taking over from process %d", self._predecessor)
             self._manager.is_main(os.getpid())
-            os.kill(self._predecessor, signal.SIGTERM)
+            os.kill(self._predecessor, _RELIEVED)
         self._predecessor = 0
         self._bound.keep(self._manager)
         self._manager.entered(Stage.READY, self._config.limits, counted(self._crew.wanted))
@@ -201,6 +226,8 @@ class Parent:
 
     def _launch(self, number: int) -> Seat:
         self._launched += 1
+        # Who cleans up may have taken it for somebody's who is gone.
+        self._directory.mkdir(mode=0o700, exist_ok=True)
         notices = Notices(self._directory / f"notices.{self._launched}")
         sockets, lifeline = self._bound.sockets(number), self._lifeline[0]
         environ = {**os.environ, "NOTIFY_SOCKET": str(notices.path), **self._watched()}
@@ -209,7 +236,7 @@ class Parent:
         place = self._launched
         Orders(number, place, sockets, lifeline, str(self._directory), grace, passed).give(environ)
         process = self._started(environ, [lifeline, *sockets.values()])
-        seat = Seat(process, notices, partial(self._left, place))
+        seat = Seat(process, notices, partial(self._left, number, place))
         self._selector.register(notices, selectors.EVENT_READ, partial(self._hear, seat))
         return seat
 
@@ -221,6 +248,7 @@ class Parent:
     def _become_a_worker(self) -> None:
         """In the copy: nothing of what only a supervisor does goes on."""
         self._let_go()
+        self._bound.detach()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         logs.forget()
@@ -233,8 +261,13 @@ class Parent:
         for words in seat.notices.heard():
             self._crew.hear(seat, words, self._timers.seconds())
 
-    def _left(self, place: int, notices: Notices) -> None:
+    def _left(self, number: int, place: int, notices: Notices) -> None:
         self._shares.leave(place)
+        if number > self._crew.wanted:
+            self._bound.drop(number)
+        for left in self._directory.glob(f"admin.{number}.*"):
+            if left.name not in {f"admin.{number}.{one.process.pid}" for one in self._crew.workers}:
+                left.unlink(missing_ok=True)
         with suppress(KeyError):
             self._selector.unregister(notices)
 
@@ -262,9 +295,20 @@ class Parent:
 
     def stop(self) -> None:
         """SIGTERM: finish what is begun. The second one waits for nothing."""
+        if self._heir is not None:
+            self._heir.tell(signal.SIGTERM)
         if self._crew.stopping:
             self.force()
-            return
+        else:
+            self._leave()
+
+    def hand_over(self) -> None:
+        """The heir serves: finish what is begun."""
+        if self.is_succeeded and not self._crew.stopping:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._bound.close()
         _logger.info("Stopping %s", counted(len(self._crew.workers)))
         self._manager.entered(Stage.DRAINING, self._config.limits)
         self._crew.stop(self._timers.seconds())
@@ -293,13 +337,17 @@ class Parent:
 
     def upgrade(self) -> None:
         """SIGUSR2: start this command anew, with the same sockets; it sends us away."""
-        if self.is_succeeded:
-            _logger.warning("An upgrade is on its way already")
+        if self.is_succeeded or self._crew.stopping:
+            _logger.warning("No upgrade: another is on its way, or the server stops")
             return
         environ = {**self._environ, _PREDECESSOR: str(os.getpid())}
         environ.pop("WATCHDOG_PID", None)  # It means us, and the heir is to be watched as well.
         descriptors = self._bound.give(environ)
-        self._heir = Heir(self._arguments, environ, descriptors)
+        try:
+            self._heir = Heir(self._arguments, environ, descriptors)
+        except OSError as error:
+            _logger.error("The upgrade is given up: %s", error)
+            return
         _logger.info("Upgrade: process %d takes over when it serves", self._heir.pid)
 
 
@@ -314,6 +362,7 @@ SIGNALS: dict[int, Callable[[Parent], None]] = {
         ("SIGTTOU", Parent.shrink),
         ("SIGUSR1", Parent.reopen),
         ("SIGUSR2", Parent.upgrade),
+        ("SIGURG", Parent.hand_over),
         ("SIGCHLD", lambda parent: None),  # A look at the workers follows.
     )
     if hasattr(signal, name)

@@ -5,7 +5,6 @@ This module must not know how an endpoint is written, nor which protocol is serv
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -81,8 +80,7 @@ class NativeEndpoint:
 
     def share(self, fileno: int, yields: Yields | None = None) -> None:
         """Listen on this descriptor, which is others' too, in the place of one of our own."""
-        # A copy: in a copy of its supervisor, the number is that of a socket object already.
-        self._listen = lambda backlog: inherited_listener(os.dup(fileno), backlog)
+        self._listen = partial(inherited_listener, fileno)
         self._yields = yields
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:

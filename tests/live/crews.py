@@ -24,12 +24,18 @@ class Crew(Serving):
         self._workers = workers
         admin = ["--admin-bind", "127.0.0.1:0"]
         wanted = ["--workers", str(workers), *admin, *QUIET]
-        super().__init__(application, *wanted, *options, listens=workers, **more)
+        places = 1 + ("-u" in options)
+        super().__init__(application, *wanted, *options, listens=workers * places, **more)
 
     def __enter__(self) -> Crew:
         super().__enter__()
         self.log.wait_for("is ready", self._workers)
         return self
+
+    @property
+    def unix(self) -> int:
+        """The index of the Unix socket among the addresses."""
+        return next(at for at, each in enumerate(self.addresses) if isinstance(each, str))
 
     @property
     def pid(self) -> int:

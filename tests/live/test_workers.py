@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live.crews import Crew, is_alive, kill, nothing_is_left
-from tests.live.serving import Serving, failure, wait_until
+from tests.live.serving import Serving, failure, is_open, wait_until
 
 PRELOADS = pytest.mark.parametrize("preload", ["on", "off"])
 
@@ -35,7 +35,7 @@ def test_workers_serve_side_by_side_and_leave_nothing(
         pids = server.pids
         assert len(pids) == 2
         wait_until(lambda: set(server.answers(8)) == set(pids))
-        assert int(server.get(index=1).body) in pids
+        assert int(server.get(index=server.unix).body) in pids
         assert (tmp_path / "s").is_socket()
         assert server.stop() == 0
     assert nothing_is_left(server, pids)
@@ -78,6 +78,15 @@ def test_an_interrupt_waits_for_nothing() -> None:
         client.sendall(b"GET /slow?1000 HTTP/1.1\r\nHost: x\r\n\r\n")
         server.stdout.wait_for("slow")
         assert server.stop(signal.SIGINT) == 0
+
+
+def test_nobody_can_connect_while_the_last_requests_are_finished() -> None:
+    with Crew("crew:app") as server, server.connect() as client:
+        client.sendall(b"GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.stdout.wait_for("slow")
+        server.tell(signal.SIGTERM)
+        wait_until(lambda: not is_open(server.addresses[0]))
+        assert client.recv(12) == b"HTTP/1.1 200"
 
 
 # --- Signals ----------------------------------------------------------------------------------
@@ -156,7 +165,7 @@ def test_an_upgrade_under_load_loses_no_request(preload: str, tmp_path: Path) ->
             wait_until(lambda: not is_alive(server.pid))
         assert only(seen), seen
         assert (tmp_path / "s").is_socket()
-        assert int(server.get(index=1).body) not in before
+        assert int(server.get(index=server.unix).body) not in before
         kill(successor, signal.SIGTERM)
         wait_until(lambda: not is_alive(successor))
     assert not (tmp_path / "s").exists()
@@ -166,14 +175,17 @@ def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
     code = tmp_path / "changing.py"
     code.write_text("from crew import app\n")
     environment = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    with Crew("changing:app", environment=environment, noise=True) as server:
+    place = ["-u", str(tmp_path / "s"), "-b", "127.0.0.1"]
+    with Crew("changing:app", *place, environment=environment, noise=True) as server:
         before = server.pids
         code.write_text("this is no Python\n")
         server.tell(signal.SIGUSR2)
         [line] = server.log.wait_for("takes over when it serves")
         successor = int(line.partition("Upgrade: process ")[2].split()[0])
         wait_until(lambda: not is_alive(successor))
+        server.log.wait_for("The upgrade is given up")
         assert set(server.answers(4)) <= set(before)
+        assert int(server.get(index=server.unix).body) in before
 
 
 # --- Recycling --------------------------------------------------------------------------------
@@ -219,7 +231,12 @@ def test_a_worker_that_is_killed_has_another_in_its_place() -> None:
 def test_no_worker_survives_a_supervisor_that_is_killed(preload: str) -> None:
     with Crew("crew:app", "--preload", preload, noise=True) as server:
         pids = server.pids
-        kill(server.pid)
+        with server.connect() as client:
+            client.sendall(b"GET /slow?1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            server.stdout.wait_for("slow")
+            kill(server.pid)
+            wait_until(lambda: not is_open(server.addresses[0]))
+            assert client.recv(12) == b"HTTP/1.1 200"
         server.wait()
         wait_until(lambda: nothing_is_left(server, pids))
 

@@ -114,3 +114,33 @@ def test_what_was_bound_is_released_where_another_place_is_taken(tmp_path: Path)
     with pytest.raises(StartupError, match="is not a socket"):
         bound(port=None, unix_socket=str(tmp_path / "file"), endpoints=(f"unix:{path}",))
     assert not path.exists()
+
+
+def test_what_only_one_worker_has_listened_on_is_closed_when_it_is_wanted_no_more() -> None:
+    sockets = bound(reuse_port=True)
+    two, three = sockets.sockets(2), sockets.sockets(3)
+    sockets.drop(3)
+    [gone] = three.values()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(gone)
+    assert sockets.sockets(2) == two
+    sockets.release()
+
+
+def test_in_a_copy_the_sockets_are_for_who_takes_them() -> None:
+    sockets = bound()
+    [number] = sockets.sockets(1).values()
+    sockets.detach()
+    sockets.close()
+    assert port_of(number)
+    os.close(number)
+
+
+def test_a_manager_does_not_keep_what_nobody_would_find(tmp_path: Path) -> None:
+    manager: Any = Manager()
+    sockets = bound(unix_socket=str(tmp_path / "s"))
+    sockets.keep(manager)
+    assert [name for _, name in manager.kept] == [kept_as("127.0.0.1:0")]
+    sockets.release()
+    for descriptor, _ in manager.kept:
+        os.close(descriptor)

@@ -42,9 +42,12 @@ class House:
         self.processes: list[Process] = []
         self.numbers: list[int] = []
         self.now = 0.0
+        self.full = False
         self.crew = Crew(wanted, self._launch, terms, lambda: 0.5)
 
     def _launch(self, number: int) -> Process:
+        if self.full:
+            raise OSError(11, "Resource temporarily unavailable")
         self.numbers.append(number)
         self.processes.append(Process(100 + len(self.processes)))
         return self.processes[-1]
@@ -167,6 +170,22 @@ def test_more_and_fewer_can_be_wanted_but_one_at_least(serving) -> None:
     assert [worker.number for worker in serving.crew.workers] == [1]
 
 
+def test_where_the_system_gives_no_process_it_is_asked_again(serving, caplog) -> None:
+    serving.full = True
+    serving.ends(0, -signal.SIGKILL)
+    assert "Worker 1 cannot be started: [Errno 11] Resource temporarily unavailable" in caplog.text
+    serving.hear(1, {"X_RETIRE": "1"})
+    serving.look(10)
+    serving.full = False
+    serving.look(30)
+    assert serving.numbers == [1, 2, 2, 1]
+
+
+def test_a_signal_without_a_name_is_told_of_by_its_number(serving, caplog) -> None:
+    serving.ends(0, -40)
+    assert "was killed by signal 40" in caplog.text
+
+
 # --- Reloading --------------------------------------------------------------------------------
 
 
@@ -226,6 +245,19 @@ def test_a_second_reload_replaces_those_too_that_the_first_has_started(serving) 
         serving.look()
         serving.ready(index)
     assert serving.processes[2].told == serving.processes[1].told == [signal.SIGTERM]
+
+
+def test_a_second_reload_in_the_middle_of_the_first_begins_anew(serving) -> None:
+    serving.crew.reload(serving.now)
+    serving.look()
+    serving.crew.reload(serving.now)
+    assert serving.processes[2].told == [signal.SIGTERM]
+    serving.ends(2)
+    for index in (3, 4):
+        serving.look()
+        serving.ready(index)
+    assert serving.processes[0].told == serving.processes[1].told == [signal.SIGTERM]
+    assert serving.crew.complete
 
 
 # --- What makes a worker due ------------------------------------------------------------------
@@ -362,8 +394,11 @@ def test_who_is_forced_is_told_twice_and_soon_killed(serving) -> None:
     assert serving.processes[0].told[-1] == signal.SIGKILL
 
 
-def test_every_worker_hears_a_signal_that_is_for_all(serving) -> None:
+def test_every_worker_hears_a_signal_that_is_for_all_once_it_knows_it(serving) -> None:
+    serving.crew.grow(+1, serving.now)
+    serving.look()
     serving.crew.tell(signal.SIGUSR1)
+    assert serving.processes.pop().told == []
     assert [process.told for process in serving.processes] == [[signal.SIGUSR1]] * 2
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from daphne_like import orders
 from daphne_like.config import Config
+from daphne_like.errors import ConfigError
 from daphne_like.health import Stage
 from daphne_like.options import configure
 from daphne_like.orders import Orders
@@ -57,6 +58,16 @@ class Sockets:
 
     def __init__(self) -> None:
         self.released: list[bool] = []
+        self.done: list[object] = []
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+    def detach(self) -> None:
+        self.done.append("detached")
+
+    def drop(self, number: int) -> None:
+        self.done.append(number)
 
     def sockets(self, number: int) -> dict[str, int]:
         return {"a": 70 + number}
@@ -227,6 +238,7 @@ def test_there_can_be_more_and_fewer(house: Callable[..., House]) -> None:
     at.run(at.ready, more, int, at.ready, fewer, int, int)
     assert len(at.workers) == 3
     assert at.workers[2].told == [signal.SIGTERM]
+    assert 3 in at.sockets.done, "nobody listens there any more"
 
 
 def test_logs_are_reopened_by_the_workers(house: Callable[..., House]) -> None:
@@ -244,6 +256,7 @@ class Heir:
     pid = 4711
     alive = True
     given: list[Any]
+    told: list[int]
 
     def __init__(self, *given: Any) -> None:
         type(self).given = [*given]
@@ -251,20 +264,97 @@ class Heir:
     def lives(self) -> bool:
         return self.alive
 
+    def tell(self, number: int) -> None:
+        type(self).told.append(number)
+
 
 def test_an_upgrade_starts_one_heir_with_the_sockets(
     house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "Heir", Heir)
+    monkeypatch.setattr(Heir, "told", [], raising=False)
     at = house()
     upgrade = [lambda: at.gets(signal.SIGUSR2), int] * 2
     at.run(at.ready, *upgrade)
+    assert Heir.told == [signal.SIGTERM], "who stops us before it serves stops it as well"
     arguments, environ, descriptors = Heir.given
     assert arguments == ["--demo"]
     assert environ == {"HOME": "/", "_DAPHNE_LIKE_PREDECESSOR": str(os.getpid()), VARIABLE: "{}"}
     assert descriptors == [7]
-    assert "An upgrade is on its way already" in caplog.text
+    assert "No upgrade: another is on its way, or the server stops" in caplog.text
     assert at.parent.is_succeeded
+
+
+def test_when_the_heir_serves_we_leave_and_it_stays(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "Heir", Heir)
+    monkeypatch.setattr(Heir, "told", [], raising=False)
+    at = house()
+    stray = [lambda: at.gets(signal.SIGURG), int]
+    at.run(at.ready, *stray, lambda: at.gets(signal.SIGUSR2), int, lambda: at.gets(signal.SIGURG))
+    assert Heir.told in ([], [signal.SIGTERM])
+    assert at.workers[0].told == [signal.SIGTERM]
+    assert not at.parent.owns_paths
+
+
+def test_an_upgrade_that_fails_is_told_of_and_may_be_tried_again(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "Heir", Heir)
+    monkeypatch.setattr(Heir, "alive", False)
+    at = house()
+    at.run(at.ready, lambda: at.gets(signal.SIGUSR2), int)
+    assert "The upgrade is given up: this server goes on" in caplog.text
+    assert at.parent.owns_paths
+
+
+def test_a_program_that_is_not_there_any_more_is_no_heir(
+    house: Callable[..., House], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*given: Any) -> Any:
+        raise FileNotFoundError(2, "No such file")
+
+    monkeypatch.setattr(module, "Heir", refuse)
+    at = house()
+    at.run(at.ready, lambda: at.gets(signal.SIGUSR2), int)
+    assert "The upgrade is given up: [Errno 2] No such file" in caplog.text
+
+
+def test_an_heir_that_never_served_leaves_the_paths_to_who_has_started_it(
+    house: Callable[..., House],
+) -> None:
+    at = house()
+    at.run(int, int, predecessor=5)
+    assert not at.parent.owns_paths
+
+
+def test_a_directory_that_was_cleaned_away_is_made_anew_and_what_is_left_in_it_goes(
+    house: Callable[..., House], tmp_path: Path
+) -> None:
+    at = house()
+
+    def die() -> None:
+        (tmp_path / "admin.1.100").touch()
+        (tmp_path / "admin.2.101").touch()
+        at.workers[0].status = -9
+
+    at.run(at.ready, die, int, int)
+    assert len(at.workers) >= 3
+    assert not (tmp_path / "admin.1.100").exists()
+
+
+@pytest.mark.parametrize(("place", "expected"), [("/tmp/x", "/tmp/x"), ("/" + 60 * "x", "/tmp")])
+def test_sockets_have_a_place_with_a_short_name(
+    monkeypatch: pytest.MonkeyPatch, place: str, expected: str
+) -> None:
+    monkeypatch.setattr(module, "gettempdir", lambda: place)
+    assert module._place_for_sockets() == expected
+
+
+def test_a_directory_that_is_to_be_watched_has_to_be_there() -> None:
+    with pytest.raises(ConfigError, match="--reload-dir nowhere is no directory"):
+        supervise(config(reload=True, reload_dirs=("nowhere",)), [], int)
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["alive", "gone"])
@@ -281,7 +371,7 @@ def test_who_has_started_us_is_sent_away_when_our_workers_serve(
     )
     monkeypatch.setattr(module.os, "getppid", lambda: 5 if ours else 1)
     at.run(at.ready, int, int, predecessor=5)
-    assert killed == ([(5, signal.SIGTERM)] if ours else [])
+    assert killed == ([(5, signal.SIGURG)] if ours else [])
     assert (os.getpid() in at.manager.heard) is ours
 
 
@@ -351,7 +441,7 @@ def test_a_supervisor_gives_its_sockets_back_unless_it_has_an_heir(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Made:
-        is_succeeded = True
+        owns_paths = False
 
         def __init__(self, *given: Any) -> None:
             """Nothing is kept."""
