@@ -193,7 +193,8 @@ class Parent:
             self._read_anew()
         if self._heir is not None and not self._heir.lives():
             self._heir = None
-            _logger.error("The upgrade is given up: this server goes on")
+            if not self._crew.stopping:
+                _logger.error("The upgrade is given up: this server goes on")
 
     def _serves(self) -> None:
         """All workers are ready, at the start or after a reload."""
@@ -300,21 +301,23 @@ class Parent:
         if self._crew.stopping:
             self.force()
         else:
+            self._manager.entered(Stage.DRAINING, self._config.limits)
             self._leave()
 
     def hand_over(self) -> None:
-        """The heir serves: finish what is begun."""
+        """SIGURG: the heir serves. The service goes on, so its manager hears of no stop."""
         if self.is_succeeded and not self._crew.stopping:
+            self._manager.stop()
             self._leave()
 
     def _leave(self) -> None:
         self._bound.close()
         _logger.info("Stopping %s", counted(len(self._crew.workers)))
-        self._manager.entered(Stage.DRAINING, self._config.limits)
         self._crew.stop(self._timers.seconds())
 
     def force(self) -> None:
         """SIGINT, SIGQUIT: wait for nothing."""
+        self._bound.close()
         self._crew.force(self._timers.seconds())
 
     def reload(self) -> None:

@@ -313,6 +313,7 @@ def test_a_service_manager_hears_of_the_whole_server_in_its_words(tmp_path: Path
             main = ear.until("MAINPID=" + successor_of(server))
             ear.until("READY=1")
             wait_until(lambda: not is_alive(server.pid))
+            assert not [words for words in ear.waiting() if "STOPPING" in words]
             os.kill(int(main[-1]["MAINPID"]), signal.SIGTERM)
             ear.until("STOPPING=1")
             wait_until(lambda: not is_alive(int(main[-1]["MAINPID"])))

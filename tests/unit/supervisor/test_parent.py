@@ -98,6 +98,9 @@ class Manager:
     def reloads(self) -> None:
         self.heard.append("reloads")
 
+    def stop(self) -> None:
+        self.heard.append("no more beats")
+
     def is_main(self, pid: int) -> None:
         self.heard.append(pid)
 
@@ -127,9 +130,9 @@ class House:
         """A signal comes."""
         os.kill(os.getpid(), number)
 
-    def run(self, *things: Callable[[], object], predecessor: int = 0) -> int:
-        """Do the things one after the other, a turn for each, and stop."""
-        todo = [*things, lambda: self.gets(signal.SIGTERM)]
+    def run(self, *things: Callable[[], object], predecessor: int = 0, stop: bool = True) -> int:
+        """Do the things one after the other, a turn for each, and `stop`."""
+        todo = [*things, *([lambda: self.gets(signal.SIGTERM)] if stop else [])]
         turn = self.parent._turn
 
         def turned() -> None:
@@ -292,10 +295,13 @@ def test_when_the_heir_serves_we_leave_and_it_stays(
     monkeypatch.setattr(Heir, "told", [], raising=False)
     at = house()
     stray = [lambda: at.gets(signal.SIGURG), int]
-    at.run(at.ready, *stray, lambda: at.gets(signal.SIGUSR2), int, lambda: at.gets(signal.SIGURG))
-    assert Heir.told in ([], [signal.SIGTERM])
+    hand_over = [lambda: at.gets(signal.SIGUSR2), int, lambda: at.gets(signal.SIGURG)]
+    at.run(at.ready, *stray, *hand_over, stop=False)
     assert at.workers[0].told == [signal.SIGTERM]
     assert not at.parent.owns_paths
+    stages = [one[0] for one in at.manager.heard if isinstance(one, tuple)]
+    assert stages == [Stage.STARTING, Stage.READY], "the service does not stop"
+    assert at.manager.heard[-1] == "no more beats"
 
 
 def test_an_upgrade_that_fails_is_told_of_and_may_be_tried_again(

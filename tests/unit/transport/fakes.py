@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -266,3 +267,23 @@ def port_on(family: int, closed: Any = None) -> tuple[NativePort, Socket, Factor
     listener, factory = Socket(family), Factory()
     factory.noisy = False
     return NativePort(listener, factory, 7, BUDGET, closed), listener, factory
+
+
+class PortDouble:
+    """A port that accepts when it is told to."""
+
+    made: list[PortDouble]
+
+    def __init__(self, *arguments: Any, secure: bool, yields: Any) -> None:
+        self.arguments = arguments
+        self.secure = secure
+        self.yields = yields
+        self.accepted: Deferred[Any] = Deferred()
+        self.stopped = 0
+        self.made.append(self)
+
+    def accept(self) -> Deferred[Any]:
+        return self.accepted
+
+    def stopListening(self) -> None:
+        self.stopped += 1

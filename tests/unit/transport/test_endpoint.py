@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
@@ -19,28 +19,9 @@ from daphne_like.transport import endpoint as module
 from daphne_like.transport.endpoint import NativeEndpoint
 from daphne_like.transport.sockets import Listener
 from daphne_like.transport.stream import NativeTransport
+from tests.unit.transport.fakes import PortDouble
 
 LIMITS = Limits(backlog=7, write_budget=1000)
-
-
-class Port:
-    """A port that accepts when it is told to."""
-
-    made: list[Port]
-
-    def __init__(self, *arguments: Any, secure: bool, yields: Any) -> None:
-        self.arguments = arguments
-        self.secure = secure
-        self.yields = yields
-        self.accepted: Deferred[Any] = Deferred()
-        self.stopped = 0
-        self.made.append(self)
-
-    def accept(self) -> Deferred[Any]:
-        return self.accepted
-
-    def stopListening(self) -> None:
-        self.stopped += 1
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +33,10 @@ def bounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(autouse=True)
-def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
-    Port.made = []
-    monkeypatch.setattr(module, "NativePort", Port)
-    return Port.made
+def ports(monkeypatch: pytest.MonkeyPatch) -> list[PortDouble]:
+    PortDouble.made = []
+    monkeypatch.setattr(module, "NativePort", PortDouble)
+    return PortDouble.made
 
 
 def listener(backlog: int) -> Listener:
@@ -63,7 +44,7 @@ def listener(backlog: int) -> Listener:
 
 
 def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
-    bounds: list[Any], ports: list[Port]
+    bounds: list[Any], ports: list[PortDouble]
 ) -> None:
     clock, factory = Clock(), Factory()
     endpoint = NativeEndpoint(clock, listener, LIMITS)
@@ -81,7 +62,7 @@ def test_an_endpoint_binds_at_once_and_accepts_when_the_reactor_runs(
     assert port.stopped == 0
 
 
-def test_what_cannot_be_bound_fails(ports: list[Port]) -> None:
+def test_what_cannot_be_bound_fails(ports: list[PortDouble]) -> None:
     def listen(backlog: int) -> Listener:
         raise StartupError("in use")
 
@@ -107,7 +88,9 @@ class Bindings:
         return Listener(self, closed)  # type: ignore[arg-type]
 
 
-def test_who_binds_ahead_listens_on_that_and_the_next_time_on_another(ports: list[Port]) -> None:
+def test_who_binds_ahead_listens_on_that_and_the_next_time_on_another(
+    ports: list[PortDouble],
+) -> None:
     bindings = Bindings()
     endpoint = NativeEndpoint(Clock(), bindings.listen, LIMITS)
     endpoint.bind()
@@ -132,7 +115,7 @@ def test_what_is_bound_ahead_can_be_given_back(path: bool, left: list[str]) -> N
     assert bindings.events == [("bound", 1), *((word, 1) for word in left)]
 
 
-def test_a_port_that_cannot_accept_is_given_back(ports: list[Port]) -> None:
+def test_a_port_that_cannot_accept_is_given_back(ports: list[PortDouble]) -> None:
     clock, failed = Clock(), []
     NativeEndpoint(clock, listener, LIMITS).listen(Factory()).addErrback(failed.append)
     clock.advance(0)
@@ -142,7 +125,7 @@ def test_a_port_that_cannot_accept_is_given_back(ports: list[Port]) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-def test_listening_can_be_cancelled(ports: list[Port], turns: int) -> None:
+def test_listening_can_be_cancelled(ports: list[PortDouble], turns: int) -> None:
     clock, failed = Clock(), []
     listening = NativeEndpoint(clock, listener, LIMITS).listen(Factory())
     listening.addErrback(failed.append)
@@ -171,7 +154,7 @@ def inherited(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def test_a_worker_listens_on_what_its_supervisor_has_bound(
-    inherited: list[tuple[int, int]], ports: list[Port]
+    inherited: list[tuple[int, int]], ports: list[PortDouble]
 ) -> None:
     endpoint = NativeEndpoint(Clock(), Bindings().listen, LIMITS)
     endpoint.share(5, bool)

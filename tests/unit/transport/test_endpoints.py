@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from twisted.internet import endpoints as twisteds
-from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
@@ -24,6 +23,7 @@ from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import Listener
 from daphne_like.transport.stream import NativeTransport
 from daphne_like.transport.tls import Secured
+from tests.unit.transport.fakes import PortDouble
 
 LIMITS = Limits(backlog=7, write_budget=1000)
 
@@ -78,25 +78,6 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return calls
 
 
-class Port:
-    """A port that accepts when it is told to."""
-
-    made: list[Port]
-
-    def __init__(self, *arguments: Any, secure: bool, yields: Any) -> None:
-        self.arguments = arguments
-        self.secure = secure
-        self.accepted: Deferred[Any] = Deferred()
-        self.stopped = 0
-        self.made.append(self)
-
-    def accept(self) -> Deferred[Any]:
-        return self.accepted
-
-    def stopListening(self) -> None:
-        self.stopped += 1
-
-
 @pytest.fixture(autouse=True)
 def bounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was bounded of which socket."""
@@ -106,10 +87,10 @@ def bounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def ports(monkeypatch: pytest.MonkeyPatch) -> list[Port]:
-    Port.made = []
-    monkeypatch.setattr(one_endpoint, "NativePort", Port)
-    return Port.made
+def ports(monkeypatch: pytest.MonkeyPatch) -> list[PortDouble]:
+    PortDouble.made = []
+    monkeypatch.setattr(one_endpoint, "NativePort", PortDouble)
+    return PortDouble.made
 
 
 # --- Strings ----------------------------------------------------------------------------------
@@ -142,7 +123,7 @@ def strings(text: str, asked: Preambles | None = None) -> list[Any]:
     ],
 )
 def test_strings_of_our_own_kinds_take_the_native_transport(
-    bound: list[Any], ports: list[Port], text: str, expected: Any
+    bound: list[Any], ports: list[PortDouble], text: str, expected: Any
 ) -> None:
     for before, asked, carry in (
         ("", None, NativeTransport),
@@ -187,7 +168,7 @@ def pair(key: str, certificate: str, chain: str | None = None) -> Source:
 )
 def test_strings_that_say_tls_have_twisteds_arguments(
     bound: list[Any],
-    ports: list[Port],
+    ports: list[PortDouble],
     text: str,
     bound_to: Any,
     source: Source,
@@ -207,7 +188,7 @@ def test_strings_that_say_tls_have_twisteds_arguments(
         assert carry == SECURE.secured.carry
 
 
-def test_ours_are_secured_where_options_say_so(bound: list[Any], ports: list[Port]) -> None:
+def test_ours_are_secured_where_options_say_so(bound: list[Any], ports: list[PortDouble]) -> None:
     endpoints.tcp(Clock(), "", 80, LIMITS, secured=SECURE.secured).listen(Factory())
     endpoints.unix(Clock(), "/x", LIMITS, secured=SECURE.secured).listen(Factory())
     endpoints.inherited(Clock(), 3, LIMITS, secured=SECURE.secured).listen(Factory())
@@ -225,7 +206,7 @@ def test_ours_are_secured_where_options_say_so(bound: list[Any], ports: list[Por
     ],
 )
 def test_connections_to_every_kind_begin_with_the_preambles_that_are_asked_for(
-    bound: list[Any], ports: list[Port], make: Any, place: tuple[Any, ...]
+    bound: list[Any], ports: list[PortDouble], make: Any, place: tuple[Any, ...]
 ) -> None:
     make(Clock(), *place, LIMITS, preambles=OF_SOME).listen(Factory())
     assert ports[0].arguments[-1] == OF_SOME.carry
@@ -264,7 +245,7 @@ UNIT = "the .socket unit"
 def test_all_that_was_passed_and_chosen_is_listened_on(
     monkeypatch: pytest.MonkeyPatch,
     bound: list[Any],
-    ports: list[Port],
+    ports: list[PortDouble],
     text: str,
     asked_for: Any,
     expected: list[Any],
@@ -294,7 +275,7 @@ def test_that_nothing_was_passed_is_told_when_it_is_listened_on(
     assert failures[0].getErrorMessage() == "No sockets were passed."
 
 
-def test_a_port_may_be_shared(bound: list[Any], ports: list[Port]) -> None:
+def test_a_port_may_be_shared(bound: list[Any], ports: list[PortDouble]) -> None:
     endpoints.tcp(Clock(), "", 80, LIMITS, shared=True).listen(Factory())
     assert bound == [("tcp_listener", "", 80, 7, "shared")]
 
