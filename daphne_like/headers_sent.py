@@ -56,7 +56,7 @@ class BadField(ValueError):
     """An application's field that may not go onto the wire."""
 
 
-def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
+def response_head(status: int, fields: Any, method: str) -> ResponseHead:
     """Judge what an application wants to send as the head of the response to `method`.
 
     Raises :class:`BadField` for a name that is no token, for a value with CR, LF, NUL or
@@ -72,7 +72,7 @@ def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -
     return known or _judged_head(status, fields, method)
 
 
-def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
+def _judged_head(status: int, fields: Any, method: str) -> ResponseHead:
     head = ResponseHead(status, [])
     head.bodiless = method == "HEAD" or status in _BODILESS
     add = head.fields.append
@@ -109,7 +109,7 @@ def _is_plain_length(field: Any) -> TypeGuard[Field]:
     return type(value) is bytes and value.isdigit() and len(value) < 19
 
 
-def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
+def _judge_field(head: ResponseHead, raw: Any) -> None:
     field = _checked(raw)
     name = field[0].lower()
     if name in SPECIAL:
@@ -120,7 +120,7 @@ def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
     head.fields.append(field)
 
 
-def _checked(raw: Iterable[bytes]) -> Field:
+def _checked(raw: Any) -> Field:
     try:
         name, value = raw
     except (TypeError, ValueError):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from daphne_like.asgi.http_receive import OPEN, State
 from daphne_like.asgi.http_send import SendSide
 from daphne_like.asgi.scope import http_scope
-from daphne_like.asgi.waiting import Waiters, is_dropped
+from daphne_like.asgi.waiting import is_dropped
 from daphne_like.errors import is_disconnect
-from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
+from daphne_like.exchange import Progress, Record, Request, ResponseHead, Stream
 from daphne_like.tally import and_others
 
 if TYPE_CHECKING:
@@ -48,18 +48,17 @@ class HTTPExchange(SendSide):
         self._application = application
         self._stream = stream
         self._state = _IDLE
-        self._head: ResponseHead | None = None
-        self._body: list[bytes | bytearray] | None = None
+        self._head = None
+        self._body = None
         self._body_ended = self._body_given = self._wanted = False
-        self._reader: Waiters | None = None
-        self._writers: Waiters | None = None
-        self._trailers: Fields | None = None
+        self._reader = self._writers = None
+        self._trailers = None
         self._listening = False
         self._gone_at = 0.0
         self._sent = self._bytes_in = self._ran = 0
         self._outcome = "failed"
         self._started = application.now() if application.observers else 0.0
-        self._first_byte: float | None = None
+        self._first_byte = None
 
     # --- From the wire --------------------------------------------------------------------
 

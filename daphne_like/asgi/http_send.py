@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from daphne_like.asgi.http_files import FilePiece, opened_piece, piece_by_path
 from daphne_like.asgi.http_receive import ReceiveSide, State
@@ -66,7 +66,7 @@ class SendSide(ReceiveSide):
     _writers: Waiters | None
     request: Request
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Any) -> None:
         """The application's ``send``: one step of the table, then wait for a slow client.
 
         Raises :class:`AppFault` for a message that the state does not allow,

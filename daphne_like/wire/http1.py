@@ -10,35 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Request
 from daphne_like.headers import Framing
 from daphne_like.wire.http1_body import BodySide
-from daphne_like.wire.http1_patience import BODY, Patience, Phase
+from daphne_like.wire.http1_phase import BODY, Phase
 from daphne_like.wire.http1_request import PriorKnowledge, RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
-from daphne_like.wire.http1_tunnel import Tunnel
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
 _HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
+class HTTP1Connection(BodySide):
     """One client's connection, and the stream of the exchange that it carries at the time.
 
     `switch` carries on a transport whose client begins with HTTP/2's preface, and is given what
     has come behind it; without it such a client is refused.
     """
-
-    transport: Any
 
     def __init__(self, shared: Shared, switch: Callable[[Any, bytes], None] | None = None) -> None:
         self._shared = shared
@@ -46,7 +41,7 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._deadline = Deadline(shared.clock, self._deadline_passed)
         self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
-        self._exchange: Exchange | None = None
+        self._exchange = None
         self._head_begun = False
         self._ahead = b""
         self._remaining = 0
@@ -56,6 +51,11 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._paused = False
         self._eof = False
         self._replaying = False
+        self.supports = WITHOUT_FILES.http_1_0
+        self.client = None
+        self.transport = None
+        self.connected = 0
+        self._write_file = None
 
     # --- Heads --------------------------------------------------------------------------
 
@@ -85,7 +85,6 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._deadline.end()
         self._patience.end()
         self._reader.close()
-        self._reader = None  # type: ignore[assignment] # no request comes any more
         self.transport.unregisterProducer()
         # It is the same connection: for a moment, or for the limit, there are not two.
         self._shared.connections.discard(self)
@@ -272,6 +271,11 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
 
     # --- Twisted ------------------------------------------------------------------------
 
+    def makeConnection(self, transport: Any) -> None:
+        self.connected = 1
+        self.transport = transport
+        self.connectionMade()
+
     def connectionMade(self) -> None:
         transport = self.transport
         self._write = transport.write
@@ -316,13 +320,12 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
     def writeConnectionLost(self) -> None:
         """Our own half-close has gone out; the client's is awaited."""
 
-    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+    def connectionLost(self, reason: Failure) -> None:
         self._deadline.end()
         self._patience.end()
         self._shared.closed(self)
         self._phase = _DROPPED
-        if self._reader is not None:
-            self._reader.close()
+        self._reader.close()
         if self._responding:
             self._release().disconnected(reason.getErrorMessage(), unsent=self._unsent())
 
@@ -346,6 +349,8 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""
 
+
+classImplements(HTTP1Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)
 
 _PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""

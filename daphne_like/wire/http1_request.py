@@ -135,7 +135,7 @@ class RequestReader:
 
     def close(self) -> None:
         """Nothing comes any more: let go of the parser, which holds the reader."""
-        del self._parser
+        self._parser = None  # type: ignore[assignment] # no request comes any more
 
     # --- Heads ----------------------------------------------------------------------------
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import http
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Field, Fields, ResponseHead
+from daphne_like.exchange import Address, Exchange, Field, Fields, ResponseHead
+from daphne_like.wire.http1_phase import Phase
+from daphne_like.wire.http1_request import RequestReader
 from daphne_like.wire.shared import Shared
 
 _JOIN_BELOW = 64 * 1024
@@ -96,12 +99,29 @@ def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
 class ResponseSide:
     """The way out of an HTTP/1 connection: one response at a time."""
 
-    supports = WITHOUT_FILES.http_1_0
+    supports: frozenset[str]
+    client: Address | None
+    transport: Any
 
     _shared: Shared
+    _exchange: Exchange | None
+    _phase: Phase
+    _reader: RequestReader
+    _deadline: Deadline
+    _patience: Deadline
+    _unsent: Callable[[], int]
+    _head_begun: bool
+    _paused: bool
+    _eof: bool
+    _ahead: bytes
+    _remaining: int
+    _owed: int
+    _discarded: int
+    _left: int
+    _opened: float
     _write: Callable[[bytes], None]
     _write_pieces: Callable[[Iterable[bytes]], None]
-    _write_file: Callable[..., None]
+    _write_file: Callable[..., None] | None
 
     full = False
     _responding = False
@@ -151,9 +171,11 @@ class ResponseSide:
     def send_file(self, file: int, offset: int, count: int) -> None:
         """Send a part of a file as a piece of the body: one chunk, where there are chunks."""
         if self._chunked:
-            self._write_file(file, offset, count, b"%x\r\n" % count, b"\r\n")
+            cast(Callable[..., None], self._write_file)(
+                file, offset, count, b"%x\r\n" % count, b"\r\n"
+            )
         else:
-            self._write_file(file, offset, count)
+            cast(Callable[..., None], self._write_file)(file, offset, count)
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The body is complete; trailers go where there are chunks (RFC 9112, section 7.1.2)."""
@@ -229,4 +251,37 @@ class ResponseSide:
 
     def _response_over(self) -> None:
         """The response is complete; the stream belongs to no exchange any more."""
+        raise NotImplementedError
+
+    def abort(self, reason: str = "") -> None:
+        raise NotImplementedError
+
+    def cut(self, reason: str) -> None:
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        raise NotImplementedError
+
+    def _refuse(self, fault: RemoteFault) -> None:
+        raise NotImplementedError
+
+    def _body_broke(self, fault: RemoteFault) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    def _release(self) -> Exchange:
+        raise NotImplementedError
+
+    def _pause_reading(self) -> None:
+        raise NotImplementedError
+
+    def _resume_reading(self) -> None:
+        raise NotImplementedError
+
+    def _take_next(self) -> None:
+        raise NotImplementedError
+
+    def _linger(self) -> None:
         raise NotImplementedError
