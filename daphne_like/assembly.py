@@ -81,7 +81,7 @@ class HTTPFactory(Factory):
     def buildNegotiated(self, addr: IAddress | None, name: bytes | None) -> Protocol:
         """The protocol of a client that was admitted; TLS has agreed on `name`, if on anything."""
         self.shared.accepted += 1
-        return self._negotiation.connection(name)
+        return cast(Protocol, self._negotiation.connection(name))
 
     def _tell(self, closed: int) -> None:
         most = self.shared.limits.client_connections

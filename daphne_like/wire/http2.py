@@ -11,13 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Fields, Request, Snapshot
+from daphne_like.exchange import Address, Exchange, Fields, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
@@ -37,7 +36,6 @@ from daphne_like.wire.http2_engine import (
     WindowUpdated,
 )
 from daphne_like.wire.http2_file import CAN_READ_FILES
-from daphne_like.wire.http2_output import Output
 from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
@@ -52,11 +50,8 @@ class _Promised(NamedTuple):
     end_stream: bool
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP2Connection(Output, Patience, Protocol):
+class HTTP2Connection(Patience):
     """One client's connection, and its streams."""
-
-    transport: Any
 
     def __init__(self, shared: Shared) -> None:
         limits = self.limits = shared.limits
@@ -64,7 +59,10 @@ class HTTP2Connection(Output, Patience, Protocol):
         self.defaults = shared.defaults
         self.write_budget = limits.write_budget
         self.engine = engine_room.made_engine(limits)
-        self._streams: dict[int, HTTP2Stream] = {}
+        self._streams = {}
+        self.transport = None
+        self.connected = 0
+        self.client: Address | None = None
         self._leaving: list[Exchange] = []
         self._heads = 0
         self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
@@ -298,6 +296,11 @@ class HTTP2Connection(Output, Patience, Protocol):
 
     # --- Twisted --------------------------------------------------------------------------------
 
+    def makeConnection(self, transport: Any) -> None:
+        self.connected = 1
+        self.transport = transport
+        self.connectionMade()
+
     def connectionMade(self) -> None:
         transport, shared = self.transport, self._shared
         self.client = address_of(transport.getPeer())
@@ -337,7 +340,7 @@ class HTTP2Connection(Output, Patience, Protocol):
     def writeConnectionLost(self) -> None:
         """Our own half-close has gone out; the client's is awaited."""
 
-    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+    def connectionLost(self, reason: Failure) -> None:
         self._stop_time()
         self._over = True
         self._end_streams(reason.getErrorMessage())
@@ -347,6 +350,8 @@ class HTTP2Connection(Output, Patience, Protocol):
     def stopProducing(self) -> None:
         """The connection is lost; ``connectionLost`` does the rest."""
 
+
+classImplements(HTTP2Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)
 
 _NOTHING: frozenset[str] = frozenset()
 

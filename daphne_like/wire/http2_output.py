@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from daphne_like.limits import Limits
     from daphne_like.wire.http2_engine import Connection
     from daphne_like.wire.http2_stream import HTTP2Stream
     from daphne_like.wire.shared import Shared
@@ -27,12 +28,19 @@ class Output:
 
     engine: Connection
     transport: Any
-    _dead: bool
-    _over: bool
+    limits: Limits
     _shared: Shared
     _streams: dict[int, HTTP2Stream]
+    _unsent: Callable[[], int]
+    _opened: float
 
-    full = backlog = flush_due = False
+    _over = False
+    """The connection is ending: what comes now is thrown away."""
+    _dead = False
+    """The engine has given up."""
+    full = False
+    backlog = False
+    flush_due = False
     _reading = False
     """Events are being handed out: what they bring about is written afterwards."""
     _flushing = False
@@ -111,12 +119,17 @@ class Output:
         for stream in waiting:
             stream.drained()
 
-    if TYPE_CHECKING:  # What the connection does.
+    def _expect_reading(self) -> None:
+        raise NotImplementedError
 
-        def _expect_reading(self) -> None: ...
+    def _heard(self) -> None:
+        raise NotImplementedError
 
-        def _heard(self) -> None: ...
+    def _linger(self) -> None:
+        raise NotImplementedError
 
-        def _linger(self) -> None: ...
+    def _take_events(self) -> None:
+        raise NotImplementedError
 
-        def _take_events(self) -> None: ...
+    def _end_streams(self, reason: str) -> None:
+        raise NotImplementedError

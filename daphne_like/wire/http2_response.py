@@ -15,6 +15,7 @@ from daphne_like.wire.http2_file import Reading
 
 if TYPE_CHECKING:
     from daphne_like.wire.http2 import HTTP2Connection
+    from daphne_like.wire.http2_engine import Connection
 
 
 class ResponseSide:
@@ -42,6 +43,7 @@ class ResponseSide:
 
     _connection: HTTP2Connection
     _continue_due: bool
+    _engine: Connection
     _file: Reading | None
     _head_sent: bool
     _id: int
@@ -226,18 +228,17 @@ class ResponseSide:
         if self.exchange is not None and not self.full:
             self.exchange.drained()
 
-    if TYPE_CHECKING:  # What the stream does.
-        from daphne_like.wire.http2_engine import Connection as _Engine
+    def lose(self, reason: str, refused: int | None = None) -> None:
+        raise NotImplementedError
 
-        _engine: _Engine
+    def _release(self) -> Exchange:
+        raise NotImplementedError
 
-        def lose(self, reason: str) -> None: ...
+    def _response_over(self) -> None:
+        raise NotImplementedError
 
-        def _release(self) -> Exchange: ...
-
-        def _response_over(self) -> None: ...
-
-        def _deliver_ahead(self) -> None: ...
+    def _deliver_ahead(self) -> None:
+        raise NotImplementedError
 
 
 def _lowered(fields: Fields | tuple[()]) -> Fields:
