@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from daphne_like.exchange import Field, Fields, ResponseHead
 from daphne_like.headers import (
@@ -46,7 +46,7 @@ _good: set[Field] = set()
 """Fields already judged good: an application sends the same few again and again."""
 
 
-_heads: dict[tuple[Any, ...], ResponseHead] = {}
+_heads: Final[dict[tuple[Any, ...], ResponseHead]] = {}
 """Whole heads of nothing but such fields and a length, by status and fields: never changed."""
 
 _BODILESS = frozenset((204, 304))

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daphne_like.asgi.http_receive import OPEN, State
 from daphne_like.asgi.http_send import SendSide
@@ -30,7 +30,10 @@ _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_IDLE, _HEADED, _, _, _, _DONE, _GONE = State
+_IDLE: Final = State.IDLE
+_HEADED: Final = State.HEADED
+_DONE: Final = State.DONE
+_GONE: Final = State.GONE
 
 
 class HTTPExchange(SendSide):

@@ -6,7 +6,7 @@ request came from, nor what becomes of it.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from daphne_like.exchange import Request
@@ -47,7 +47,7 @@ class _Paths(dict[bytes, str]):
         return path
 
 
-_PATHS = _Paths()
+_PATHS: Final = _Paths()
 
 
 class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
@@ -59,7 +59,7 @@ class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
         return extensions
 
 
-_EXTENSIONS = _Extensions()
+_EXTENSIONS: Final = _Extensions()
 
 
 def http_scope(

@@ -8,7 +8,7 @@ or sockets: only its Twisted transport and ``open``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.python.failure import Failure
@@ -25,7 +25,12 @@ from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
+_HEAD: Final = Phase.HEAD
+_COUNTED: Final = Phase.COUNTED
+_CHUNKED: Final = Phase.CHUNKED
+_AHEAD: Final = Phase.AHEAD
+_DROPPED: Final = Phase.DROPPED
+_TUNNEL: Final = Phase.TUNNEL
 
 
 class HTTP1Connection(BodySide):
@@ -352,10 +357,10 @@ class HTTP1Connection(BodySide):
 
 classImplements(HTTP1Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)
 
-_PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
+_PHASE_AFTER: Final = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""
 
-_READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
+_READERS: Final[dict[Phase, Callable[[HTTP1Connection, bytes], bytes]]] = {
     _HEAD: HTTP1Connection._read_head,
     _COUNTED: HTTP1Connection._read_counted,
     _CHUNKED: HTTP1Connection._read_chunked,
