@@ -23,11 +23,14 @@ _RECORD = 16 * 1024
 """Bytes that a record holds at the most: reading as many never leaves a part of one."""
 
 _PORTION = 16 * 1024
-"""Bytes that are encrypted or decrypted at a time.
+"""Bytes that are decrypted at a time.
 
 OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle connection keeps
-little more than this for each way, whatever it has carried.
+little more than this, whatever it has carried.
 """
+
+_BULK = 64 * 1024
+"""Bytes that are encrypted at a time, into the buffer that all connections have in common."""
 
 _AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
 """Bytes of a record beside what it carries, at the most where nobody pads."""
@@ -49,6 +52,8 @@ class Records(ArrivingTransport):
     """What there is to tell of the connection."""
 
     _handshakes: Handshakes
+    _outgoing: ssl.MemoryBIO
+    """Where OpenSSL writes to. Other connections have it too: what is written is taken at once."""
     _deliver: Callable[[bytes], None]
 
     _over = False
@@ -61,7 +66,7 @@ class Records(ArrivingTransport):
 
     def _encrypt_by(self, context: ssl.SSLContext) -> None:
         self._most_empty = self._roll.limits.tls_empty_size or sys.maxsize
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._incoming = ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def connection_lost(self, reason: Exception | None) -> None:
@@ -77,17 +82,18 @@ class Records(ArrivingTransport):
         self._native.set_protocol(self)
 
     def _decrypt(self, data: bytes) -> None:
-        """Deliver what a segment holds: mostly one record, with nothing behind it."""
-        if len(data) > _PORTION:
+        """Deliver what a segment holds: mostly one record, with nothing before or behind it."""
+        size = len(data)
+        if size > _PORTION or self._empty:
             plain = b"".join(self._portions(data))
         else:
             self._feed(data)
-            self._empty += len(data)
-            plain = self._next()
-            if plain and (self._incoming.pending or self._ssl.pending()):
-                plain += b"".join(iter(self._next, b""))
-            if self._empty > self._most_empty:
-                self._look_at_empty()
+            plain = self._next(size or _RECORD)
+            whole = plain and size - len(plain) == self._around
+            if whole and not self._outgoing.pending:
+                self._deliver(plain)
+                return
+            plain = self._counted(size, plain)
         if self._outgoing.pending:
             self._answer()
         if plain:
@@ -97,20 +103,31 @@ class Records(ArrivingTransport):
 
     def _answer(self) -> None:
         """Send what OpenSSL answers by itself to some records, unless our side is closed."""
+        answer = self._outgoing.read()
         if not self._end_said:
-            self._flush()
+            self._native.write(answer)
 
     def _portions(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
-        for start in range(0, len(data), _PORTION):
+        for start in range(0, len(data) or 1, _PORTION):
             if self._raised is not None:
                 return
             portion = view[start : start + _PORTION]
             self._feed(portion)
-            self._empty += len(portion)
-            yield from iter(self._next, b"")
-            if self._empty > self._most_empty:
-                self._look_at_empty()
+            yield self._counted(len(portion), self._next(_RECORD))
+
+    def _counted(self, size: int, plain: bytes) -> bytes:
+        """What so many bytes hold that begin with `plain`, or carry nothing."""
+        self._empty += size
+        pieces = []
+        while plain:
+            paid = len(plain) + (len(plain) >> _FILLING) + self._around
+            self._empty = max(0, self._empty - paid)
+            pieces.append(plain)
+            plain = self._next(_RECORD)
+        if self._empty > self._most_empty:
+            self._look_at_empty()
+        return b"".join(pieces)
 
     def _look_at_empty(self) -> None:
         """End who sends records that carry nothing, one after the other.
@@ -124,10 +141,10 @@ class Records(ArrivingTransport):
         if self._empty > self._most_empty:
             self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
 
-    def _next(self) -> bytes:
+    def _next(self, most: int) -> bytes:
         """What the next record holds; nothing where none is complete, or none will come."""
         try:
-            plain = self._read(_RECORD)
+            plain = self._read(most)
         except ssl.SSLWantReadError:
             return b""
         except ssl.SSLZeroReturnError:  # The same as nothing, once our own side is closed.
@@ -135,11 +152,7 @@ class Records(ArrivingTransport):
         except ssl.SSLError as error:
             self._distrust(error)
             return b""
-        if not plain:
-            self._over = True
-            return b""
-        paid = len(plain) + (len(plain) >> _FILLING) + self._around
-        self._empty = max(0, self._empty - paid)
+        self._over = not plain
         return plain
 
     def _end_reading(self) -> None:
@@ -158,7 +171,7 @@ class Records(ArrivingTransport):
 
     def _encrypt(self, data: bytes) -> None:
         """Write `data`: in one call below, where it is not much."""
-        if len(data) > _PORTION:
+        if len(data) > _BULK:
             super().writeSequence(self._sealed(data))
         elif data:
             try:
@@ -171,8 +184,8 @@ class Records(ArrivingTransport):
     def _sealed(self, data: bytes) -> list[bytes]:
         view, sealed = memoryview(data), []
         try:
-            for start in range(0, len(data), _PORTION):
-                self._seal(view[start : start + _PORTION])
+            for start in range(0, len(data), _BULK):
+                self._seal(view[start : start + _BULK])
                 sealed.append(self._take())
         except ssl.SSLError as error:
             self._distrust(error)

@@ -43,6 +43,7 @@ class Secured:
     def __init__(self, handshakes: Handshakes, identity: Identity) -> None:
         self.handshakes = handshakes
         self.identity = identity
+        self.outgoing = ssl.MemoryBIO()
 
     def carry(self, factory: IProtocolFactory, write_budget: int) -> TLSTransport:
         """Make what carries one connection."""
@@ -65,6 +66,7 @@ class TLSTransport(Records):
         self._handshakes = secured.handshakes
         super().__init__(self._handshakes.roll, factory, write_budget)
         self._identity = secured.identity
+        self._outgoing = secured.outgoing
         self._received = b""
         self._hear: Callable[[TLSTransport, bytes], None] = TLSTransport._begin_handshake
 

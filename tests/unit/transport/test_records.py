@@ -12,6 +12,7 @@ from twisted.internet import error
 from daphne_like.transport.handshakes import Handshakes
 from tests.support.certificates import client_context
 from tests.unit.transport.arrivals import (
+    BULK,
     PEER,
     PORTION,
     Arrival,
@@ -73,7 +74,7 @@ def test_a_large_write_goes_below_in_portions_by_one_call(arrive: Any) -> None:
     )
     body = bytes(range(256)) * 512 + b"x"
     at.transport.write(body)
-    assert calls == [9]
+    assert calls == [3]
     at.client.incoming.write(at.sent())
     assert b"".join(iter(at.client.reads, None)) == body
 
@@ -84,6 +85,33 @@ def test_what_openssl_answers_by_itself_goes_out(arrive: Any) -> None:
     at.transport._outgoing.write(b"an answer")
     at.say(b"x")
     assert at.native.written == [b"an answer"]
+
+
+def test_a_write_of_many_records_goes_below_as_one(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    body = bytes(range(256)) * 256
+    at.transport.write(body)
+    [written] = at.native.written
+    at.native.written.clear()
+    at.client.incoming.write(written)
+    assert b"".join(iter(at.client.reads, None)) == body
+
+
+def test_connections_that_write_in_turns_do_not_meet(arrive: Any) -> None:
+    one = shaken(arrive, Notes())
+    other = arrive(Notes(), secured=one.secured).shake()
+    other.received()
+    for number in range(3):
+        one.transport.write(b"one %d" % number)
+        other.transport.write(b"other %d" % number)
+        one.say(b"x")
+        assert one.received() == b"one %d" % number
+        assert other.received() == b"other %d" % number
+    one.transport.loseConnection()
+    one.loop.turn()
+    other.transport.write(b"still there")
+    assert one.received() == b""
+    assert other.received() == b"still there"
 
 
 def test_nothing_is_answered_when_our_side_is_closed(arrive: Any) -> None:
@@ -223,7 +251,7 @@ def test_what_comes_behind_the_peers_end_is_not_kept(arrive: Any) -> None:
     assert protocol.events == ["read lost"]
 
 
-@pytest.mark.parametrize("size", [1, PORTION + 1])
+@pytest.mark.parametrize("size", [1, BULK + 1])
 def test_a_write_that_openssl_refuses_ends_the_connection(arrive: Any, size: int) -> None:
     def refuse(data: Any) -> int:
         raise ssl.SSLError(1, "protocol is shutdown")
