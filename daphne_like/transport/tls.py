@@ -133,7 +133,7 @@ class TLSTransport(Records):
 
     def _shaken(self) -> None:
         """Build the protocol; what has come behind the handshake is for it."""
-        self._handshakes.leave(self)
+        self._handshakes.succeeded(self)
         self._hear = TLSTransport._ignore
         self.tls = self._identity.facts(self._ssl)
         name = self._ssl.selected_alpn_protocol()
