@@ -172,7 +172,7 @@ class Records(ArrivingTransport):
     def _encrypt(self, data: bytes) -> None:
         """Write `data`: in one call below, where it is not much."""
         if len(data) > _BULK:
-            super().writeSequence(self._sealed(data))
+            self._encrypt_all([data])
         elif data:
             try:
                 self._seal(data)
@@ -181,19 +181,23 @@ class Records(ArrivingTransport):
             else:
                 self._send(self._take())
 
-    def _sealed(self, data: bytes) -> list[bytes]:
-        view, sealed = memoryview(data), []
+    def _encrypt_all(self, pieces: list[bytes]) -> None:
+        sealed = []
         try:
-            for start in range(0, len(data), _BULK):
-                self._seal(view[start : start + _BULK])
+            for portion in _portioned(pieces):
+                self._seal(portion)
                 sealed.append(self._take())
         except ssl.SSLError as error:
             self._distrust(error)
-        return sealed
+        super().writeSequence(sealed)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Write all pieces as one: each by itself would be a record by itself."""
-        self.write(b"".join(data))
+        pieces = list(data)
+        if sum(map(len, pieces)) <= _BULK or self._mute:
+            self.write(b"".join(pieces))
+        else:
+            self._encrypt_all(pieces)
 
     def _flush(self) -> None:
         if self._outgoing.pending:
@@ -222,6 +226,19 @@ class Records(ArrivingTransport):
     def getPeerCertificate(self) -> Any:
         """What the client has shown, as ``ssl`` has it; nothing where it was not asked."""
         return self._ssl.getpeercert()
+
+
+def _portioned(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """The same bytes, as many at a time as are encrypted at a time; copied where pieces meet."""
+    kept: bytes | memoryview = b""
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(view) >= (room := _BULK - len(kept)):
+            yield b"".join((kept, view[:room])) if kept else view[:room]
+            kept, view = b"", view[room:]
+        kept = b"".join((kept, view)) if kept else view
+    if kept:
+        yield kept
 
 
 def why(error: ssl.SSLError) -> str:

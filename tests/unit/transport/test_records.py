@@ -7,9 +7,12 @@ import ssl
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet import error
 
 from daphne_like.transport.handshakes import Handshakes
+from daphne_like.transport.records import _portioned
 from tests.support.certificates import client_context
 from tests.unit.transport.arrivals import (
     BULK,
@@ -95,6 +98,28 @@ def test_a_write_of_many_records_goes_below_as_one(arrive: Any) -> None:
     at.native.written.clear()
     at.client.incoming.write(written)
     assert b"".join(iter(at.client.reads, None)) == body
+
+
+@given(st.lists(st.integers(0, 2 * BULK), max_size=4))
+def test_pieces_are_encrypted_in_portions_wherever_they_meet(sizes: list[int]) -> None:
+    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
+    portions = list(map(bytes, _portioned(pieces)))
+    assert b"".join(portions) == b"".join(pieces)
+    assert all(len(portion) == BULK for portion in portions[:-1])
+    assert all(portions)
+
+
+def test_large_pieces_go_below_by_one_call(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    calls: list[int] = []
+    at.native.writelines = lambda pieces: (
+        calls.append(len(pieces)),
+        at.native.written.extend(pieces),
+    )
+    at.transport.writeSequence([b"head", bytes(BULK), b"", b"tail"])
+    assert calls == [2]
+    at.client.incoming.write(at.sent())
+    assert b"".join(iter(at.client.reads, None)) == b"head" + bytes(BULK) + b"tail"
 
 
 def test_connections_that_write_in_turns_do_not_meet(arrive: Any) -> None:
