@@ -13,8 +13,8 @@ ROOT := $(filter 0,$(shell id -u))
 APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
-TOOLS := chromium:chromium curl:curl h2load:nghttp2-client haproxy:haproxy nginx:nginx-light node:nodejs npm:npm \
-	openssl:openssl redis-server:redis-server systemd-analyze:systemd \
+TOOLS := chromium:chromium curl:curl firefox-esr:firefox-esr h2load:nghttp2-client haproxy:haproxy \
+	nginx:nginx-light node:nodejs npm:npm openssl:openssl redis-server:redis-server systemd-analyze:systemd \
 	systemd-socket-activate:systemd
 
 # What Node needs beside itself, in a place that nobody commits.

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer
 
 from daphne_like import exposition
 from daphne_like.answers import Later, answer
-from daphne_like.asgi.application import Application, settle
+from daphne_like.asgi.application import settle
 from daphne_like.assembly import HTTPFactory, admin_endpoint, describe
 from daphne_like.clock import LoopClock
 from daphne_like.errors import StartupError
@@ -36,9 +36,8 @@ from daphne_like.exchange import (
 from daphne_like.health import NO_STORE, Stage
 from daphne_like.limits import KIB, Limits
 from daphne_like.merging import Pages, best, merged_connections, merged_metrics
-from daphne_like.metrics import Requests, Sources, metrics
+from daphne_like.metrics import Sources, metrics
 from daphne_like.siblings import PREFIX, Siblings
-from daphne_like.watchdog import Watchdog
 from daphne_like.wire.negotiate import Negotiation
 from daphne_like.wire.shared import DefaultFields, Drainable, Shared
 
@@ -68,9 +67,9 @@ class _Reply(NamedTuple):
 class Admin:
     """A listener at `address` that answers by itself, from a table of paths.
 
-    `stage` tells how far the server is; `application`, `shared` and `watchdog` are what there is
-    to show. From now on the application's requests are counted. A worker answers for its
-    `siblings` too, on a shared `socket`.
+    `stage` tells how far the server is; `sources` are what there is to show. From now on the
+    application's requests are counted. A worker answers for its `siblings` too, on a shared
+    `socket`.
     """
 
     def __init__(
@@ -78,13 +77,11 @@ class Admin:
         address: Address,
         reactor: Any,
         stage: Callable[[], Stage],
-        application: Application,
-        shared: Shared,
-        watchdog: Watchdog | None,
+        sources: Sources,
         siblings: Siblings | None = None,
         socket: int | None = None,
     ) -> None:
-        clock = LoopClock(application.loop)
+        clock = LoopClock(sources.application.loop)
         self._shared = Shared(self._open, clock, _LIMITS, DefaultFields())
         self._shared.crowded = self._crowded
         self._endpoints = [admin_endpoint(address, reactor, _LIMITS)]
@@ -92,10 +89,8 @@ class Admin:
             self._endpoints[0].share(socket)
         if siblings is not None:
             self._endpoints.append(admin_endpoint((siblings.place, None), reactor, _LIMITS))
-        requests = Requests()
-        application.observers.append(requests)
-        kind = type(application.loop).__module__.partition(".")[0]
-        self._sources = Sources(requests, shared, application, watchdog, kind)
+        sources.application.observers.append(sources.requests)
+        self._sources = sources
         self._stage = stage
         self._negotiation = Negotiation(self._shared, http2=False)
         self._ports: list[IListeningPort] = []

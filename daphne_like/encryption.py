@@ -31,7 +31,8 @@ SPEAKS_TLS = (
 class Encryption:
     """TLS for one server: its handshakes, and its certificates, which are kept up to date.
 
-    `protocols` are what may be agreed on by ALPN, the best first.
+    `protocols` are what may be agreed on by ALPN, the best first. ``certificates`` has those of
+    each listener that speaks TLS.
     """
 
     def __init__(self, config: Config, roll: Roll, protocols: tuple[bytes, ...]) -> None:
@@ -39,8 +40,8 @@ class Encryption:
         self._protocols = protocols
         self._clock = roll.clock
         self._seconds = roll.limits.certificate_check
-        self._handshakes = Handshakes(roll, SPEAKS_TLS)
-        self._certificates: list[Certificates] = []
+        self.handshakes = Handshakes(roll, SPEAKS_TLS)
+        self.certificates: list[Certificates] = []
         self._armed: DelayedCall | None = None
 
     def of_options(self) -> Secured | None:
@@ -74,26 +75,26 @@ class Encryption:
             dh_parameters,
         )
         certificates = Certificates(source, policy)
-        self._certificates.append(certificates)
-        return Secured(self._handshakes, certificates)
+        self.certificates.append(certificates)
+        return Secured(self.handshakes, certificates)
 
     # --- Renewal --------------------------------------------------------------------------
 
     def reload(self) -> None:
         """Read all certificates again: new connections are shown them."""
-        if not self._certificates:
+        if not self.certificates:
             _logger.info("There are no certificates to read again")
-        for certificates in self._certificates:
+        for certificates in self.certificates:
             certificates.reload()
 
     def start(self) -> None:
         """Look at the files from time to time, if there are any to look at."""
-        if self._certificates and self._seconds:
+        if self.certificates and self._seconds:
             self._armed = self._clock.callLater(self._seconds, self._check)
 
     def _check(self) -> None:
         self.start()  # First: whatever is wrong with a file, it is looked at again.
-        for certificates in self._certificates:
+        for certificates in self.certificates:
             certificates.check()
 
     def stop(self) -> None:

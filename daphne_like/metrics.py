@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from daphne_like import __version__, exposition
@@ -16,6 +16,8 @@ from daphne_like.asgi.application import Application
 from daphne_like.exchange import Record
 from daphne_like.exposition import COUNTER, GAUGE, HISTOGRAM, Histogram, Metric, Sample
 from daphne_like.resources import Resources, resources
+from daphne_like.transport.certificates import Certificates
+from daphne_like.transport.handshakes import Handshakes
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import Shared
 
@@ -99,7 +101,8 @@ class Sources(NamedTuple):
     shared: Shared
     application: Application
     watchdog: Watchdog | None
-    loop: str
+    handshakes: Handshakes
+    certificates: Sequence[Certificates]
     process: Resources | None = None
 
 
@@ -120,6 +123,23 @@ def _refusals(sources: Sources) -> Iterator[Sample]:
         yield (str(status), reason), count
 
 
+def _handshakes(sources: Sources) -> Iterator[Sample]:
+    for outcome, count in sources.handshakes.outcomes.items():
+        yield (outcome,), count
+
+
+def _expiries(sources: Sources) -> Iterable[Sample]:
+    ends = {file: end for each in sources.certificates for file, end in each.ends.items()}
+    return [((file,), end.timestamp()) for file, end in ends.items()]
+
+
+def _reloads(sources: Sources) -> Iterable[Sample]:
+    found: Counter[str] = Counter()
+    for each in sources.certificates:
+        found += each.reloads
+    return [((outcome,), count) for outcome, count in found.items()]
+
+
 def _of_watchdog(read: Callable[[Watchdog], float | Histogram]) -> Read:
     return lambda at: [] if at.watchdog is None else [((), read(at.watchdog))]
 
@@ -135,7 +155,8 @@ def _of_process(name: str) -> Read:
 
 def _info(sources: Sources) -> Iterator[Sample]:
     python = platform.python_version(), platform.python_implementation()
-    yield (__version__, *python, sources.loop), 1
+    loop = type(sources.application.loop).__module__.partition(".")[0]
+    yield (__version__, *python, loop), 1
 
 
 Read = Callable[[Sources], Iterable[Sample]]
@@ -218,6 +239,42 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
             "Connections of clients there ever were, once their PROXY preamble was read.",
         ),
         lambda at: [((), at.shared.accepted)],
+    ),
+    (
+        Metric(
+            "daphne_like_tls_handshakes_total",
+            COUNTER,
+            "TLS handshakes that are over, by how they ended: complete or failed.",
+            ("outcome",),
+        ),
+        _handshakes,
+    ),
+    (
+        Metric(
+            "daphne_like_tls_handshakes_pending",
+            GAUGE,
+            "TLS handshakes that have begun and are not over, those that wait their turn included.",
+        ),
+        lambda at: [((), at.handshakes.pending)] if at.certificates else [],
+    ),
+    (
+        Metric(
+            "daphne_like_tls_certificate_expiry_timestamp_seconds",
+            GAUGE,
+            "When a certificate ends, since the epoch, by the file it was read from.",
+            ("certificate",),
+        ),
+        _expiries,
+    ),
+    (
+        Metric(
+            "daphne_like_tls_certificate_reloads_total",
+            COUNTER,
+            "Times that changed certificates were read again, by how it ended: complete, or failed "
+            "where those of before are kept.",
+            ("outcome",),
+        ),
+        _reloads,
     ),
     (
         Metric(

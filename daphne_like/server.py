@@ -24,6 +24,7 @@ from daphne_like.asgi.lifespan import Lifespan
 from daphne_like.assembly import access_log, application_of, asgi, run, shared_for, take_sockets
 from daphne_like.clock import LoopClock
 from daphne_like.config import Config
+from daphne_like.encryption import Encryption
 from daphne_like.errors import DaphneLikeError, StartupError
 from daphne_like.health import Stage
 from daphne_like.listening import Listening
@@ -146,24 +147,25 @@ class ASGIService(Service):
         shared.crowded = self._crowded
         if limits.watchdog:
             self._watchdog = Watchdog(shared.clock, limits.watchdog)
-        self._administer(application, shared)
         listening = self._listening = Listening(config, self._reactor, shared, proxies)
+        self._administer(application, shared, listening.encryption)
         if self._orders is not None:
             listening.share(self._orders)
         return application, shared, listening
 
-    def _administer(self, application: Application, shared: Shared) -> None:
+    def _administer(self, application: Application, shared: Shared, tls: Encryption) -> None:
         address = self._config.admin_bind
         if address is None:
             return
         from daphne_like.admin import Admin  # Most do without, and without what it loads.
+        from daphne_like.metrics import Requests, Sources
 
-        sources = application, shared, self._watchdog
-        more: dict[str, Any] = {}
+        measured = self._watchdog, tls.handshakes, tls.certificates
+        more: dict[str, Any] = {"sources": Sources(Requests(), shared, application, *measured)}
         if self._orders is not None:
             siblings = Siblings(self._orders.directory, self._orders.number)
-            more = {"siblings": siblings, "socket": self._orders.sockets[ADMIN]}
-        self._admin = Admin(address, self._reactor, lambda: self._stage, *sources, **more)
+            more |= {"siblings": siblings, "socket": self._orders.sockets[ADMIN]}
+        self._admin = Admin(address, self._reactor, lambda: self._stage, **more)
 
     def _crowded(self, crowded: bool) -> None:
         """Let who comes wait in the kernel while there are too many connections."""

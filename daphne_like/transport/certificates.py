@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -89,7 +91,11 @@ def _key_of(certificate: Path) -> Path:
 
 
 class Certificates:
-    """The certificates of one listener, as they are now; raises :class:`ConfigError`."""
+    """The certificates of one listener, as they are now; raises :class:`ConfigError`.
+
+    ``ends`` says until when each file's holds, as far as it can be read; ``reloads`` counts how
+    reading them again has ended: ``"complete"`` or ``"failed"``.
+    """
 
     def __init__(
         self,
@@ -100,6 +106,8 @@ class Certificates:
         self._source = source
         self._policy = policy
         self._now = now or partial(datetime.now, UTC)
+        self.ends: dict[str, datetime] = {}
+        self.reloads: Counter[str] = Counter()
         self._stamp = self._look()
         self.context = self._read()
         self.facts = facts
@@ -110,8 +118,10 @@ class Certificates:
         try:
             self.context = self._read()
         except ConfigError as error:
+            self.reloads["failed"] += 1
             _logger.error("Keeping the certificates of before: %s", error)
         else:
+            self.reloads["complete"] += 1
             _logger.info("Read the certificates of %s again", self._source)
 
     def check(self) -> None:
@@ -146,11 +156,19 @@ class Certificates:
         default = named[0][1]
         if table:
             default.sni_callback = chooser(table)
-        now = self._now()
-        for line in (*doubts, *(_doubt(pair, context, now) for pair, context in named)):
-            if line is not None:
-                _logger.warning("%s", line)
+        for line in (*doubts, *self._doubts(named)):
+            _logger.warning("%s", line)
         return default
+
+    def _doubts(self, named: list[tuple[Pair, ServerContext]]) -> Iterator[str]:
+        """Which do not hold, or not for long; of those that cannot be read clients will tell."""
+        now, self.ends = self._now(), {}
+        for pair, context in named:
+            with suppress(ValueError):
+                found = validity_of(pair.certificate, context.certificate.encode())
+                self.ends[str(pair.certificate)] = found.end
+                if doubt := found.doubt(now):
+                    yield f"{pair.words.certificate} {pair.certificate} {doubt}"
 
 
 def _by_name(
@@ -173,15 +191,6 @@ def _by_name(
         if not names:
             doubts.append(f"{place} names no host (subjectAltName): it is shown for none")
     return table, doubts
-
-
-def _doubt(pair: Pair, context: ServerContext, now: datetime) -> str | None:
-    """Whether a certificate holds; of one that cannot be read clients will tell."""
-    try:
-        found = validity_of(pair.certificate, context.certificate.encode()).doubt(now)
-    except ValueError:
-        return None
-    return None if found is None else f"{pair.words.certificate} {pair.certificate} {found}"
 
 
 def _names_of(pair: Pair) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections import Counter
 from itertools import islice
 from typing import Any, Protocol
 
@@ -37,11 +38,13 @@ class Handshakes:
     """Every handshake of a server that has begun: those under way, and those that wait.
 
     `answer` is what is sent to a client that speaks in plain, before the connection closes.
+    ``outcomes`` counts those that are over: ``"complete"`` and ``"failed"``.
     """
 
     def __init__(self, roll: Roll, answer: bytes = b"") -> None:
         self.roll = roll
         self.answer = answer
+        self.outcomes: Counter[str] = Counter()
         self._most = roll.limits.handshakes or sys.maxsize
         self._waiting: dict[Shaking, None] = {}
         self._under_way: dict[Shaking, float] = {}
@@ -66,6 +69,16 @@ class Handshakes:
     def _begin(self, connection: Shaking) -> None:
         self._begun += 1
         self._under_way[connection] = self.roll.clock.seconds()
+
+    @property
+    def pending(self) -> int:
+        """How many have begun and are not over."""
+        return len(self._under_way) + len(self._waiting)
+
+    def succeeded(self, connection: Shaking) -> None:
+        """The handshake of `connection` is complete."""
+        self.outcomes["complete"] += 1
+        self.leave(connection)
 
     def leave(self, connection: Shaking) -> None:
         """The handshake of `connection` is over, or nobody waits for it any more."""
@@ -111,6 +124,7 @@ class Handshakes:
 
     def failed(self, peer: Any, reason: str, level: int = logging.WARNING) -> None:
         """A connection is closed without a protocol: log it, but for a flood."""
+        self.outcomes["failed"] += 1
         told = self._tally.count()
         if told:
             line = "Closed a connection from %s: its TLS handshake %s%s"

@@ -23,11 +23,14 @@ _RECORD = 16 * 1024
 """Bytes that a record holds at the most: reading as many never leaves a part of one."""
 
 _PORTION = 16 * 1024
-"""Bytes that are encrypted or decrypted at a time.
+"""Bytes that are decrypted at a time.
 
 OpenSSL's buffers grow to the largest portion there ever was, and stay: an idle connection keeps
-little more than this for each way, whatever it has carried.
+little more than this, whatever it has carried.
 """
+
+_BULK = 64 * 1024
+"""Bytes that are encrypted at a time, into the buffer that all connections have in common."""
 
 _AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
 """Bytes of a record beside what it carries, at the most where nobody pads."""
@@ -49,6 +52,8 @@ class Records(ArrivingTransport):
     """What there is to tell of the connection."""
 
     _handshakes: Handshakes
+    _outgoing: ssl.MemoryBIO
+    """Where OpenSSL writes to. Other connections have it too: what is written is taken at once."""
     _deliver: Callable[[bytes], None]
 
     _over = False
@@ -61,7 +66,7 @@ class Records(ArrivingTransport):
 
     def _encrypt_by(self, context: ssl.SSLContext) -> None:
         self._most_empty = self._roll.limits.tls_empty_size or sys.maxsize
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._incoming = ssl.MemoryBIO()
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def connection_lost(self, reason: Exception | None) -> None:
@@ -77,17 +82,18 @@ class Records(ArrivingTransport):
         self._native.set_protocol(self)
 
     def _decrypt(self, data: bytes) -> None:
-        """Deliver what a segment holds: mostly one record, with nothing behind it."""
-        if len(data) > _PORTION:
+        """Deliver what a segment holds: mostly one record, with nothing before or behind it."""
+        size = len(data)
+        if size > _PORTION or self._empty:
             plain = b"".join(self._portions(data))
         else:
             self._feed(data)
-            self._empty += len(data)
-            plain = self._next()
-            if plain and (self._incoming.pending or self._ssl.pending()):
-                plain += b"".join(iter(self._next, b""))
-            if self._empty > self._most_empty:
-                self._look_at_empty()
+            plain = self._next(size or _RECORD)
+            whole = plain and size - len(plain) == self._around
+            if whole and not self._outgoing.pending:
+                self._deliver(plain)
+                return
+            plain = self._counted(size, plain)
         if self._outgoing.pending:
             self._answer()
         if plain:
@@ -97,20 +103,31 @@ class Records(ArrivingTransport):
 
     def _answer(self) -> None:
         """Send what OpenSSL answers by itself to some records, unless our side is closed."""
+        answer = self._outgoing.read()
         if not self._end_said:
-            self._flush()
+            self._native.write(answer)
 
     def _portions(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
-        for start in range(0, len(data), _PORTION):
+        for start in range(0, len(data) or 1, _PORTION):
             if self._raised is not None:
                 return
             portion = view[start : start + _PORTION]
             self._feed(portion)
-            self._empty += len(portion)
-            yield from iter(self._next, b"")
-            if self._empty > self._most_empty:
-                self._look_at_empty()
+            yield self._counted(len(portion), self._next(_RECORD))
+
+    def _counted(self, size: int, plain: bytes) -> bytes:
+        """What so many bytes hold that begin with `plain`, or carry nothing."""
+        self._empty += size
+        pieces = []
+        while plain:
+            paid = len(plain) + (len(plain) >> _FILLING) + self._around
+            self._empty = max(0, self._empty - paid)
+            pieces.append(plain)
+            plain = self._next(_RECORD)
+        if self._empty > self._most_empty:
+            self._look_at_empty()
+        return b"".join(pieces)
 
     def _look_at_empty(self) -> None:
         """End who sends records that carry nothing, one after the other.
@@ -124,10 +141,10 @@ class Records(ArrivingTransport):
         if self._empty > self._most_empty:
             self._distrust(ssl.SSLError(1, "too many records that carry nothing"))
 
-    def _next(self) -> bytes:
+    def _next(self, most: int) -> bytes:
         """What the next record holds; nothing where none is complete, or none will come."""
         try:
-            plain = self._read(_RECORD)
+            plain = self._read(most)
         except ssl.SSLWantReadError:
             return b""
         except ssl.SSLZeroReturnError:  # The same as nothing, once our own side is closed.
@@ -135,11 +152,7 @@ class Records(ArrivingTransport):
         except ssl.SSLError as error:
             self._distrust(error)
             return b""
-        if not plain:
-            self._over = True
-            return b""
-        paid = len(plain) + (len(plain) >> _FILLING) + self._around
-        self._empty = max(0, self._empty - paid)
+        self._over = not plain
         return plain
 
     def _end_reading(self) -> None:
@@ -158,8 +171,8 @@ class Records(ArrivingTransport):
 
     def _encrypt(self, data: bytes) -> None:
         """Write `data`: in one call below, where it is not much."""
-        if len(data) > _PORTION:
-            super().writeSequence(self._sealed(data))
+        if len(data) > _BULK:
+            self._encrypt_all([data])
         elif data:
             try:
                 self._seal(data)
@@ -168,19 +181,23 @@ class Records(ArrivingTransport):
             else:
                 self._send(self._take())
 
-    def _sealed(self, data: bytes) -> list[bytes]:
-        view, sealed = memoryview(data), []
+    def _encrypt_all(self, pieces: list[bytes]) -> None:
+        sealed = []
         try:
-            for start in range(0, len(data), _PORTION):
-                self._seal(view[start : start + _PORTION])
+            for portion in _portioned(pieces):
+                self._seal(portion)
                 sealed.append(self._take())
         except ssl.SSLError as error:
             self._distrust(error)
-        return sealed
+        super().writeSequence(sealed)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Write all pieces as one: each by itself would be a record by itself."""
-        self.write(b"".join(data))
+        pieces = list(data)
+        if sum(map(len, pieces)) <= _BULK or self._mute:
+            self.write(b"".join(pieces))
+        else:
+            self._encrypt_all(pieces)
 
     def _flush(self) -> None:
         if self._outgoing.pending:
@@ -209,6 +226,19 @@ class Records(ArrivingTransport):
     def getPeerCertificate(self) -> Any:
         """What the client has shown, as ``ssl`` has it; nothing where it was not asked."""
         return self._ssl.getpeercert()
+
+
+def _portioned(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """The same bytes, as many at a time as are encrypted at a time; copied where pieces meet."""
+    kept: bytes | memoryview = b""
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(view) >= (room := _BULK - len(kept)):
+            yield b"".join((kept, view[:room])) if kept else view[:room]
+            kept, view = b"", view[room:]
+        kept = b"".join((kept, view)) if kept else view
+    if kept:
+        yield kept
 
 
 def why(error: ssl.SSLError) -> str:

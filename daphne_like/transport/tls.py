@@ -43,6 +43,7 @@ class Secured:
     def __init__(self, handshakes: Handshakes, identity: Identity) -> None:
         self.handshakes = handshakes
         self.identity = identity
+        self.outgoing = ssl.MemoryBIO()
 
     def carry(self, factory: IProtocolFactory, write_budget: int) -> TLSTransport:
         """Make what carries one connection."""
@@ -65,6 +66,7 @@ class TLSTransport(Records):
         self._handshakes = secured.handshakes
         super().__init__(self._handshakes.roll, factory, write_budget)
         self._identity = secured.identity
+        self._outgoing = secured.outgoing
         self._received = b""
         self._hear: Callable[[TLSTransport, bytes], None] = TLSTransport._begin_handshake
 
@@ -131,7 +133,7 @@ class TLSTransport(Records):
 
     def _shaken(self) -> None:
         """Build the protocol; what has come behind the handshake is for it."""
-        self._handshakes.leave(self)
+        self._handshakes.succeeded(self)
         self._hear = TLSTransport._ignore
         self.tls = self._identity.facts(self._ssl)
         name = self._ssl.selected_alpn_protocol()

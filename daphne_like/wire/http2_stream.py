@@ -126,6 +126,8 @@ class HTTP2Stream(ResponseSide):
     def _turn_away(self) -> None:
         """Ask the client to stop, behind a complete response (RFC 9113, section 8.1)."""
         connection = self._connection
+        if connection.flush_due:
+            connection.flush()
         if self.unsent() or connection.full:
             self._linger_due = connection.in_time(connection.limits.linger)
         else:
@@ -182,8 +184,9 @@ class HTTP2Stream(ResponseSide):
         self._answer_due = self._body_due = None
         connection = self._connection
         if not self.ended:
-            # Of a tunnel both sides have taken their leave: a server that stops waits for no more.
-            goes_at_once = self._tunnel and connection.draining
+            # In a tunnel that both sides have left, or that was refused, nothing more is said. Some
+            # clients never end their side of it, and count it as ended: Firefox 153.
+            goes_at_once = self._tunnel or self._ahead is not None
             self._linger_due = connection.in_time(0 if goes_at_once else connection.limits.linger)
             self._discarded = 0
         if self.owed:

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.live.browsers import browsing, settled, trusting
+from tests.live.browsers import BROWSERS, browsing, settled
 from tests.live.serving import PATIENCE, Serving
 from tests.live.tools import Curl
 
@@ -47,8 +47,8 @@ def test_two_chat_until_the_server_stops() -> None:
     assert server.exit_status == 0
 
 
-def chatting(chromium: str, curl: str, cache: Path) -> list[dict[str, Any]]:
-    """The access lines of what a page in Chromium asks for that chats with another client."""
+def chatting(browser: str, curl: str, cache: Path) -> list[dict[str, Any]]:
+    """The access lines of what a page in a browser asks for that chats with another client."""
     options = "--ssl-dev", "--access-log-format", "json", "--watchdog", "0"
     with Serving("--demo", *options, environment={"XDG_CACHE_HOME": str(cache)}) as server:
         certificate = cache / "daphne-like" / "development.pem"
@@ -58,17 +58,19 @@ def chatting(chromium: str, curl: str, cache: Path) -> list[dict[str, Any]]:
         assert "<li>HTTP/2</li><li>https</li>" in shown[1]
         with connect(f"wss://{host}:{port}/chat?name=Ada", ssl=trusted) as ada:
             assert heard(ada)["people"] == 1
-            trust = trusting(certificate.read_bytes())
-            with browsing(chromium, f"https://{host}:{port}/", trust):
+            with browsing(browser, f"https://{host}:{port}/", certificate.read_bytes()):
                 assert heard(ada)["event"] == "came"
             assert heard(ada)["event"] == "left"
     lines = [json.loads(line) for line in server.stdout.lines]
-    return [line for line in lines if "Chrome" in line["user_agent"]]
+    return [line for line in lines if "Mozilla" in line["user_agent"]]
 
 
-def test_a_page_in_chromium_chats_over_http2(tool: Callable[[str], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_a_page_in_a_browser_chats_over_http2(
+    browser: str, tool: Callable[[str], str], tmp_path: Path
+) -> None:
     def visit() -> list[dict[str, Any]]:
-        return chatting(tool("chromium"), tool("curl"), tmp_path)
+        return chatting(tool(browser), tool("curl"), tmp_path)
 
     by_page = settled(visit, lambda lines: {line["protocol"] for line in lines} == {"HTTP/2"})
     assert {line["path"] for line in by_page} >= {"/", "/chat"}

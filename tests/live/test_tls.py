@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from daphne_like.transport.validity import validity_of
 from tests.live.serving import Serving, failure, wait_until
 from tests.live.tools import Curl, OpenSSL
 from tests.support.certificates import Authority, authority, client_context, localhost
@@ -294,6 +296,29 @@ def test_a_renewed_certificate_is_shown_and_no_connection_is_dropped(
         again()
         wait_until(lambda: shown(server)[-1] == "mended")
         assert server.stderr.wait_for("Read the certificates of ", 2)
+
+
+def test_metrics_tell_when_a_certificate_ends_and_of_handshakes(tmp_path, curl) -> None:
+    options = "--admin-bind", f"unix:{tmp_path}/admin", "--certificate-check", "0.05"
+    path = tmp_path / "server.crt"
+    with serving(tmp_path, *options) as server:
+        assert "localhost" in shown(server)
+        path.write_text("broken")
+        assert server.stderr.wait_for("Keeping the certificates of before")
+        _, text = curl("http://localhost/metrics", "--unix-socket", str(tmp_path / "admin"))
+    found = {
+        (sample.name.removeprefix("daphne_like_tls_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if "_tls_" in sample.name
+    }
+    end = validity_of(Path(), localhost().own).end.timestamp()
+    assert found == {
+        ("handshakes_total", "complete"): 1,
+        ("handshakes_pending",): 0,
+        ("certificate_expiry_timestamp_seconds", str(path)): end,
+        ("certificate_reloads_total", "failed"): 1,
+    }
 
 
 def test_without_certificates_there_is_nothing_to_read_again() -> None:

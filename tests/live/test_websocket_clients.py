@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.browsers import browsing, running
+from tests.live.browsers import BROWSERS, browsing, running
 from tests.live.conversations import (
     BY_PAGES,
     LEFT,
@@ -96,11 +96,15 @@ def test_ws_of_node(server: Serving, compression: str, tool: Callable[[str], str
 
 
 @pytest.mark.parametrize("loop", ["uvloop"], indirect=True)
-def test_a_page_in_chromium(server: Serving, compression: str, tool: Callable[[str], str]) -> None:
-    page = base(server).replace("ws:", "http:") + "/page"
-    with browsing(tool("chromium"), page):
-        [line] = server.stdout.wait_for("report ")
-    seen = json.loads(line.removeprefix("report "))
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_a_page_in_a_browser(
+    server: Serving, compression: str, browser: str, tool: Callable[[str], str]
+) -> None:
+    page = base(server).replace("ws:", "http:") + f"/page?name={browser}"
+    with browsing(tool(browser), page):
+        ends = heard(server, browser, len(LEFT) + 1)
+    report = server.stdout.wait_for("report ")[-1]
+    seen = json.loads(report.removeprefix("report "))
     assert seen == SEEN_BY_PAGES | {"compressed": compression == "on"}
-    assert heard(server, "chromium", len(LEFT)) == LEFT_BY_PAGES
+    assert ends == [*LEFT_BY_PAGES, "1001"]
     assert "Origin http://127.0.0.1" in server.stderr.lines[-1]

@@ -257,8 +257,8 @@ def test_a_second_signal_closes_it_at_once(house):
 )
 def test_it_listens_first_and_a_unix_socket_is_ours_alone(house, bind, asked_for):
     at = house(hello, admin_bind=bind)
-    serving(at)
-    assert at.asked == [asked_for, ("tcp", "127.0.0.1", 8000)]
+    assert asked(at, "/livez").body == b"ok\n", "the first of the ports"
+    assert at.asked == [("tcp", "127.0.0.1", 8000), asked_for]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,10 +19,12 @@ from daphne_like.limits import Limits
 from daphne_like.metrics import DURATIONS, METRICS, Requests, Sources, metrics
 from daphne_like.resources import Resources
 from daphne_like.testing import RecordingOpen
+from daphne_like.transport.handshakes import Handshakes
 from daphne_like.watchdog import Watchdog
 from daphne_like.wire.shared import DefaultFields, Shared
 from tests.unit.asgi.fakes import request
 
+LOOP = type("Loop", (), {"__module__": "uvloop.loop"})()
 USED = Resources(1.5, 1000.25, 4096, 8192, 7, 20, 3)
 
 
@@ -32,13 +36,16 @@ class Scraped:
         self.live: list[Any] = []
         self.requests = Requests()
         self.watchdog = watchdog
+        self.handshakes = Handshakes(self.shared)
+        self.certificates: list[Any] = []
         for each in records:
             self.requests(each)
 
     @property
     def text(self) -> bytes:
-        application: Any = SimpleNamespace(live=self.live)
-        return metrics(Sources(self.requests, self.shared, application, self.watchdog, "uvloop"))
+        application: Any = SimpleNamespace(live=self.live, loop=LOOP)
+        measured = self.watchdog, self.handshakes, self.certificates
+        return metrics(Sources(self.requests, self.shared, application, *measured))
 
     @property
     def families(self) -> dict[str, Any]:
@@ -174,6 +181,24 @@ def test_what_is_open_and_what_runs_is_counted_when_it_is_asked_for():
     assert scraped("daphne_like_connections_accepted_total") == 5
     assert scraped("daphne_like_applications_running") == 3
     assert scraped("daphne_like_websockets") == 1
+
+
+def test_handshakes_and_certificates_are_told_of_where_tls_is_spoken():
+    scraped = Scraped()
+    assert b"_tls_" not in scraped.text
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    scraped.certificates = [
+        SimpleNamespace(ends={"/a.pem": end}, reloads=Counter(complete=2)),
+        SimpleNamespace(ends={"/a.pem": end, "/b.pem": end}, reloads=Counter(complete=1, failed=1)),
+    ]
+    scraped.handshakes.outcomes["failed"] = 3
+    assert scraped("daphne_like_tls_handshakes_total", outcome="failed") == 3
+    assert scraped("daphne_like_tls_handshakes_pending") == 0
+    name = "daphne_like_tls_certificate_expiry_timestamp_seconds"
+    assert len(scraped.families[name].samples) == 2
+    assert scraped(name, certificate="/b.pem") == end.timestamp()
+    reloads = "daphne_like_tls_certificate_reloads_total"
+    assert [scraped(reloads, outcome=name) for name in ("complete", "failed")] == [3, 1]
 
 
 def test_the_watchdogs_figures_are_there_with_a_watchdog_alone():

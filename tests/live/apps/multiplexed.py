@@ -117,8 +117,26 @@ async def extended(scope, receive, send):
     await send(pushed | {"headers": [(b"accept", b"text/css")]})
     await start(send, trailers=True)
     await piece(send, b"body", more=False)
-    trailers = [(b"x-checksum", b"42")]
+    trailers = [(b"x-checksum", b"42"), (b"server-timing", b"all;dur=42")]
     await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
+
+
+hint_taken = asyncio.Event()
+
+
+async def hinted(scope, receive, send):
+    """The browser's page, which begins when what it is hinted at has been asked for."""
+    links = [b"</hinted.css>; rel=preload; as=style"]
+    await send({"type": "http.response.early_hint", "links": links})
+    await asyncio.wait_for(hint_taken.wait(), 10)
+    await sockets.page(scope, receive, send)
+
+
+async def style(scope, receive, send):
+    """What a hint is about."""
+    hint_taken.set()
+    await start(send, (b"content-type", b"text/css"))
+    await piece(send, b"", more=False)
 
 
 async def pushed(scope, receive, send):
@@ -139,6 +157,8 @@ PATHS = {
     "/extended": extended,
     "/pushed": pushed,
     "/page": sockets.page,
+    "/hinted": hinted,
+    "/hinted.css": style,
     "/conversation.mjs": sockets.module,
     "/multiplexed.mjs": sockets.module,
     "/report": sockets.report,

@@ -19,7 +19,9 @@ async function streamed() {
       count += 5;
     },
   });
-  return text("/gather", { method: "POST", body: pieces, duplex: "half" });
+  const request = new Request("/gather", { method: "POST", body: pieces, duplex: "half" });
+  // Where bodies are no streams, a stream is an object whose name is sent.
+  return request.headers.has("content-type") ? null : (await fetch(request)).text();
 }
 
 /** The first few events of a source that has no end. */
@@ -46,6 +48,25 @@ async function sameConnection() {
   return { version: shown.http_version, scheme: shown.scheme, same: `${client}` === `${shown.client}` };
 }
 
+/** Whether an open socket goes on where the server refuses the next. */
+async function pastRefusal() {
+  const { host } = window.location;
+  const socket = new WebSocket(`wss://${host}/echo?open`);
+  await new Promise((resolve) => (socket.onopen = resolve));
+  await new Promise((resolve) => (new WebSocket(`wss://${host}/deny`).onclose = resolve));
+  socket.send("still here");
+  const { data } = await new Promise((resolve) => (socket.onmessage = socket.onclose = resolve));
+  socket.close();
+  return data;
+}
+
+/** What trailers say that a page is shown. */
+async function trailers() {
+  await text("/extended");
+  const [entry] = performance.getEntriesByName(new URL("/extended", window.location).href);
+  return entry.serverTiming.map(({ name, duration }) => [name, duration]);
+}
+
 /** A response that is given up in the middle. */
 async function givenUp() {
   const leaving = new AbortController();
@@ -58,7 +79,7 @@ async function givenUp() {
 
 export async function report() {
   const [page] = entries("navigation");
-  const many = Array.from({ length: 100 }, (_, at) => text(at % 2 ? `/slow?${at}` : `/?${at}`));
+  const many = Array.from({ length: 200 }, (_, at) => text(at % 2 ? `/slow?${at}` : `/?${at}`));
   const found = {
     page: page.nextHopProtocol,
     counted: await text("/count", { method: "POST", body: new Uint8Array(3_000_000) }),
@@ -67,6 +88,8 @@ export async function report() {
     streamed: await streamed(),
     events: await events(),
     socket: await sameConnection(),
+    "past a refusal": await pastRefusal(),
+    trailers: await trailers(),
   };
   found.protocols = [...new Set(entries("resource").map((one) => one.nextHopProtocol))];
   found["given up"] = await givenUp();

@@ -18,6 +18,7 @@ from tests.unit.transport.fakes import BUDGET, Loop, Native
 
 PEER = IPv4Address("TCP", "127.0.0.2", 5000)
 PORTION = 16 * 1024
+BULK = 64 * 1024
 IN_PLAIN = b"speak TLS"
 CLOSED = "Closed a connection from 127.0.0.2:5000: its TLS handshake "
 
@@ -67,6 +68,7 @@ class Arrival:
         client: ssl.SSLContext | None = None,
         handshakes: Handshakes | None = None,
         most: int = 0,
+        secured: Secured | None = None,
     ) -> None:
         self.loop = loop
         self.handshakes = handshakes or Handshakes(Roll(handshakes=most), IN_PLAIN)
@@ -74,8 +76,8 @@ class Arrival:
         self.asked: list[Any] = []
         self.factory = Factory()
         self.factory.buildProtocol = lambda addr: self.asked.append(addr) or protocol
-        secured = Secured(self.handshakes, Identity(context))
-        self.transport: TLSTransport = secured.carry(self.factory, BUDGET)
+        self.secured = secured or Secured(self.handshakes, Identity(context))
+        self.transport: TLSTransport = self.secured.carry(self.factory, BUDGET)
         self.native = Native(loop)
         self.client = Client(client or plain_client())
         self.transport.connection_made(self.native)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -30,5 +30,13 @@ def server_context(tmp_path_factory: Any) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def arrive(loop: Loop, server_context: ssl.SSLContext) -> Callable[..., Arrival]:
-    return lambda protocol, **more: Arrival(loop, protocol, server_context, **more)
+def arrive(loop: Loop, server_context: ssl.SSLContext) -> Iterator[Callable[..., Arrival]]:
+    """Makes connections; whatever becomes of one, it leaves nothing where all of them write."""
+    made: list[Arrival] = []
+
+    def arrive(protocol: Any, **more: Any) -> Arrival:
+        made.append(Arrival(loop, protocol, server_context, **more))
+        return made[-1]
+
+    yield arrive
+    assert not any(each.secured.outgoing.pending for each in made)

@@ -14,6 +14,7 @@ from daphne_like.errors import ConfigError
 from daphne_like.transport import certificates, contexts
 from daphne_like.transport.certificates import Certificates, Source, chooser
 from daphne_like.transport.contexts import Pair, Policy
+from daphne_like.transport.validity import validity_of
 from tests.support.certificates import Client, Issued, authority, client_context, localhost, shaken
 
 FIRST = authority().issue("a.example", "*.w.example", "localhost")
@@ -154,6 +155,7 @@ def test_one_whose_validity_cannot_be_read_is_shown_all_the_same(one, caplog, mo
     monkeypatch.setattr(certificates, "validity_of", fail)
     one[0].reload()
     assert name_shown(one[0], "localhost") == "a.example"
+    assert one[0].ends == {}
     assert caplog.messages == []
 
 
@@ -262,9 +264,13 @@ def test_a_broken_file_changes_nothing_and_is_told_of_once(one, caplog) -> None:
     broken = f"{kept}{path}: it holds no certificate in PEM form."
     assert caplog.messages == [broken, broken, f"{kept}{path}: No such file or directory."]
     assert {record.levelname for record in caplog.records} == {"ERROR"}
+    assert certificates.reloads == {"failed": 3}
     put(path, SECOND)
     certificates.check()
     assert name_shown(certificates, "localhost") == "b.example"
+    assert certificates.reloads == {"failed": 3, "complete": 1}
+    end = validity_of(path, SECOND.own).end
+    assert certificates.ends == {str(path): end}
 
 
 def test_a_file_that_vanishes_while_it_is_read_changes_nothing(

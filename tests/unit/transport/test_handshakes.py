@@ -72,6 +72,17 @@ def test_no_more_are_under_way_than_may_be(loop: Loop, most: int) -> None:
     assert turns == list(range(most + 1))
 
 
+def test_those_that_are_over_are_counted_by_their_ends_and_others_are_pending(loop: Loop) -> None:
+    handshakes = Handshakes(Roll(handshakes=2))
+    connections, _ = crowd(handshakes, 4)
+    assert handshakes.pending == 4
+    handshakes.succeeded(connections[0])
+    handshakes.failed(PEER, "failed")
+    handshakes.leave(connections[3])
+    assert handshakes.outcomes == {"complete": 1, "failed": 1}
+    assert handshakes.pending == 2
+
+
 def test_without_a_limit_nobody_waits_for_another(loop: Loop) -> None:
     _, turns = crowd(Handshakes(Roll(handshakes=0)), 8)
     assert turns == list(range(8))

@@ -7,11 +7,15 @@ import ssl
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet import error
 
 from daphne_like.transport.handshakes import Handshakes
+from daphne_like.transport.records import _portioned
 from tests.support.certificates import client_context
 from tests.unit.transport.arrivals import (
+    BULK,
     PEER,
     PORTION,
     Arrival,
@@ -73,7 +77,7 @@ def test_a_large_write_goes_below_in_portions_by_one_call(arrive: Any) -> None:
     )
     body = bytes(range(256)) * 512 + b"x"
     at.transport.write(body)
-    assert calls == [9]
+    assert calls == [3]
     at.client.incoming.write(at.sent())
     assert b"".join(iter(at.client.reads, None)) == body
 
@@ -84,6 +88,55 @@ def test_what_openssl_answers_by_itself_goes_out(arrive: Any) -> None:
     at.transport._outgoing.write(b"an answer")
     at.say(b"x")
     assert at.native.written == [b"an answer"]
+
+
+def test_a_write_of_many_records_goes_below_as_one(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    body = bytes(range(256)) * 256
+    at.transport.write(body)
+    [written] = at.native.written
+    at.native.written.clear()
+    at.client.incoming.write(written)
+    assert b"".join(iter(at.client.reads, None)) == body
+
+
+@given(st.lists(st.integers(0, 2 * BULK), max_size=4))
+def test_pieces_are_encrypted_in_portions_wherever_they_meet(sizes: list[int]) -> None:
+    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
+    portions = list(map(bytes, _portioned(pieces)))
+    assert b"".join(portions) == b"".join(pieces)
+    assert all(len(portion) == BULK for portion in portions[:-1])
+    assert all(portions)
+
+
+def test_large_pieces_go_below_by_one_call(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    calls: list[int] = []
+    at.native.writelines = lambda pieces: (
+        calls.append(len(pieces)),
+        at.native.written.extend(pieces),
+    )
+    at.transport.writeSequence([b"head", bytes(BULK), b"", b"tail"])
+    assert calls == [2]
+    at.client.incoming.write(at.sent())
+    assert b"".join(iter(at.client.reads, None)) == b"head" + bytes(BULK) + b"tail"
+
+
+def test_connections_that_write_in_turns_do_not_meet(arrive: Any) -> None:
+    one = shaken(arrive, Notes())
+    other = arrive(Notes(), secured=one.secured).shake()
+    other.received()
+    for number in range(3):
+        one.transport.write(b"one %d" % number)
+        other.transport.write(b"other %d" % number)
+        one.say(b"x")
+        assert one.received() == b"one %d" % number
+        assert other.received() == b"other %d" % number
+    one.transport.loseConnection()
+    one.loop.turn()
+    other.transport.write(b"still there")
+    assert one.received() == b""
+    assert other.received() == b"still there"
 
 
 def test_nothing_is_answered_when_our_side_is_closed(arrive: Any) -> None:
@@ -223,7 +276,7 @@ def test_what_comes_behind_the_peers_end_is_not_kept(arrive: Any) -> None:
     assert protocol.events == ["read lost"]
 
 
-@pytest.mark.parametrize("size", [1, PORTION + 1])
+@pytest.mark.parametrize("size", [1, BULK + 1])
 def test_a_write_that_openssl_refuses_ends_the_connection(arrive: Any, size: int) -> None:
     def refuse(data: Any) -> int:
         raise ssl.SSLError(1, "protocol is shutdown")

@@ -159,18 +159,59 @@ class TestEnds:
         served.turn()
         assert served.last.body == b""
 
-    def test_an_application_that_ends_it_waits_for_the_clients_end(self, connect: Connect) -> None:
+    @pytest.mark.parametrize("others", [False, True])
+    @pytest.mark.parametrize("last", [b"bye", b""])
+    def test_one_that_the_application_ends_is_over_when_that_is_said(
+        self, connect: Connect, last: bytes, others: bool
+    ) -> None:
         served = connect(opened=accepting, linger=5)
+        if others:
+            served.ask_for_a_tunnel()
         asked = served.ask_for_a_tunnel()
-        served.last.send(b"bye")
+        served.last.send(last)
         served.last.end()
-        assert (asked.reply.body, asked.reply.complete) == (b"bye", True)
-        asked.send(b"not for the application")
-        assert (asked.reply.reset, served.last.body) == (None, b"")
+        served.turn()
+        assert (asked.reply.body, asked.reply.complete) == (last, True)
+        assert asked.reply.reset == NO_ERROR
+
+    @pytest.mark.parametrize("others", [False, True])
+    @pytest.mark.parametrize("body", [b"no", b""])
+    def test_so_is_one_that_was_refused(self, connect: Connect, body: bytes, others: bool) -> None:
+        served = connect(linger=5)
+        if others:
+            served.ask_for_a_tunnel()
+        asked = served.ask_for_a_tunnel()
+        served.last.answer(body, 403)
+        served.turn()
+        assert (asked.reply.status, asked.reply.body, asked.reply.complete) == (403, body, True)
+        assert asked.reply.reset == NO_ERROR
+
+    def test_but_what_waits_for_the_client_is_sent_first(self, connect: Connect) -> None:
+        served = connect(opened=accepting, window=100, gives=False, linger=5)
+        asked = served.ask_for_a_tunnel()
+        served.last.send(b"x" * 150)
+        served.last.end()
+        served.turn()
+        assert (asked.reply.complete, asked.reply.reset) == (False, None)
+        served.client.give(50, asked.number)
+        served.client.give(50)
+        assert (asked.reply.body, asked.reply.complete) == (b"x" * 150, True)
         served.wait(5)
         assert asked.reply.reset == NO_ERROR
 
-    def test_one_that_breaks_it_off_does_not(self, connect: Connect) -> None:
+    @pytest.mark.parametrize("granted", [False, True])
+    def test_a_client_that_never_ends_its_side_may_have_one_after_the_other(
+        self, connect: Connect, granted: bool
+    ) -> None:
+        """So does Firefox 153; the engine ends a connection that has too many of them."""
+        served = connect(opened=accepting if granted else None, http2_streams=2)
+        for _ in range(20):
+            asked = served.ask_for_a_tunnel()
+            served.last.end() if granted else served.last.answer(b"no", 403)
+            assert asked.reply.complete
+        assert not served.wire.eof
+
+    def test_an_application_that_breaks_it_off_says_no_end(self, connect: Connect) -> None:
         served = connect(opened=accepting)
         asked = served.ask_for_a_tunnel()
         served.last.abort()
