@@ -149,12 +149,12 @@ _NOT_IN_PUSHES = _OF_THE_MESSAGE | {b"expect"}
 """What is promised has no body (RFC 9113, section 8.4), and is asked of the same host."""
 
 
-def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+def trailer_fields(fields: Iterable[Any]) -> Fields:
     """Judge what an application wants to send behind a body; raises :class:`BadField`."""
     return _without(fields, _NOT_IN_TRAILERS, "be a trailer")
 
 
-def push_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+def push_fields(fields: Iterable[Any]) -> Fields:
     """Judge the fields of a request whose response an application wants to push.
 
     Their names are in lower case then. Raises :class:`BadField`.
@@ -163,7 +163,7 @@ def push_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
     return [(name.lower(), value) for name, value in judged]
 
 
-def _without(fields: Iterable[Iterable[bytes]], barred: frozenset[bytes], what: str) -> Fields:
+def _without(fields: Iterable[Any], barred: frozenset[bytes], what: str) -> Fields:
     judged = [_checked(raw) for raw in fields]
     for name, _ in judged:
         if name.lower() in barred:
@@ -171,7 +171,7 @@ def _without(fields: Iterable[Iterable[bytes]], barred: frozenset[bytes], what: 
     return judged
 
 
-def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[bytes]]:
+def accept_fields(fields: Iterable[Any]) -> tuple[Fields, frozenset[bytes]]:
     """The fields with which an application accepts a WebSocket, and the defaults among them.
 
     Those of the connection are left out. Raises :class:`BadField`, also for the fields of the
@@ -185,7 +185,7 @@ def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[
     return kept, own & DEFAULTABLE
 
 
-def hint_fields(links: Iterable[bytes]) -> Fields:
+def hint_fields(links: Iterable[Any]) -> Fields:
     """The ``Link`` fields of early hints (RFC 8297); raises :class:`BadField`."""
     return [_checked((b"link", link)) for link in links]
 

@@ -9,11 +9,25 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from daphne_like import exchange
+
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+COMPILED = not exchange.__file__.endswith(".py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "pure(why): says what compiled modules do otherwise.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items if COMPILED else ():
+        if (mark := item.get_closest_marker("pure")) is not None:
+            item.add_marker(pytest.mark.skip(f"compiled: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session")

@@ -236,7 +236,7 @@ class SendSide(ReceiveSide):
         if "http.response.push" in self._stream.supports:
             self._stream.push(target, fields)
 
-    def _body_of(self, message: Message) -> tuple[bytes, bool]:
+    def _body_of(self, message: Message) -> tuple[bytes, Any]:
         """The message's body, as far as one may be sent, counted; and whether more comes."""
         body = message.get("body", b"")
         if type(body) is not bytes:

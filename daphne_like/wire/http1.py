@@ -16,12 +16,12 @@ from zope.interface import classImplements
 
 from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Request
+from daphne_like.exchange import Exchange, Open, Request
 from daphne_like.headers import Framing
 from daphne_like.wire.http1_body import BodySide
-from daphne_like.wire.http1_phase import BODY, Phase
 from daphne_like.wire.http1_request import PriorKnowledge, RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
+from daphne_like.wire.http1_state import BODY, Phase
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
@@ -37,12 +37,19 @@ class HTTP1Connection(BodySide):
     """One client's connection, and the stream of the exchange that it carries at the time.
 
     `switch` carries on a transport whose client begins with HTTP/2's preface, and is given what
-    has come behind it; without it such a client is refused.
+    has come behind it; without it such a client is refused. `open` takes the place of what the
+    server opens requests with.
     """
 
-    def __init__(self, shared: Shared, switch: Callable[[Any, bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        switch: Callable[[Any, bytes], None] | None = None,
+        open: Open | None = None,
+    ) -> None:
         self._shared = shared
         self._switch = switch
+        self._open = open or shared.open
         self._deadline = Deadline(shared.clock, self._deadline_passed)
         self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
@@ -58,9 +65,6 @@ class HTTP1Connection(BodySide):
         self._replaying = False
         self.supports = WITHOUT_FILES.http_1_0
         self.client = None
-        self.transport = None
-        self.connected = 0
-        self._write_file = None
 
     # --- Heads --------------------------------------------------------------------------
 
@@ -120,7 +124,7 @@ class HTTP1Connection(BodySide):
         if length != 0:
             self._arrived = 0
             self._expect_body()
-        exchange = self._shared.open(request, self)
+        exchange = self._open(request, self)
         # An application that starts at once may have answered already.
         if self._responding:
             self._exchange = exchange
@@ -276,11 +280,6 @@ class HTTP1Connection(BodySide):
 
     # --- Twisted ------------------------------------------------------------------------
 
-    def makeConnection(self, transport: Any) -> None:
-        self.connected = 1
-        self.transport = transport
-        self.connectionMade()
-
     def connectionMade(self) -> None:
         transport = self.transport
         self._write = transport.write
@@ -322,9 +321,6 @@ class HTTP1Connection(BodySide):
         elif not self._replaying and not self.full:
             self._close()
 
-    def writeConnectionLost(self) -> None:
-        """Our own half-close has gone out; the client's is awaited."""
-
     def connectionLost(self, reason: Failure) -> None:
         self._deadline.end()
         self._patience.end()
@@ -350,9 +346,6 @@ class HTTP1Connection(BodySide):
             self._take_next()
         elif self._phase is _DROPPED:
             self._linger()
-
-    def stopProducing(self) -> None:
-        """The connection is lost; ``connectionLost`` does the rest."""
 
 
 classImplements(HTTP1Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)

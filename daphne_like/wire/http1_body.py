@@ -11,7 +11,7 @@ from typing import cast
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange
 from daphne_like.wire.http1_patience import Patience
-from daphne_like.wire.http1_phase import Phase
+from daphne_like.wire.http1_state import Phase
 
 
 class BodySide(Patience):

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Snapshot
-from daphne_like.wire.http1_phase import BODY, DOING, Phase
+from daphne_like.wire.http1_state import BODY, Phase
 from daphne_like.wire.http1_tunnel import Tunnel
+
+_DOING = {phase: "idle" if phase in (Phase.HEAD, Phase.AHEAD) else "ending" for phase in Phase}
+"""What a connection without an exchange does, by its phase."""
 
 
 class Patience(Tunnel):
@@ -78,6 +81,6 @@ class Patience(Tunnel):
         """What the connection does now."""
         exchange = self._exchange
         progress = None if exchange is None else exchange.progress()
-        state = "request" if exchange else "head" if self._head_begun else DOING[self._phase]
+        state = "request" if exchange else "head" if self._head_begun else _DOING[self._phase]
         served = self._shared.limits.connection_requests - self._left
         return Snapshot(self._opened, served, state, () if progress is None else (progress,))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import http
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Exchange, Field, Fields, ResponseHead
-from daphne_like.wire.http1_phase import Phase
-from daphne_like.wire.http1_request import RequestReader
-from daphne_like.wire.shared import Shared
+from daphne_like.exchange import Field, Fields, ResponseHead
+from daphne_like.wire.http1_state import ConnectionState
 
 _JOIN_BELOW = 64 * 1024
 """A larger body is written beside its head: copying it would cost more than a second piece."""
@@ -96,44 +93,17 @@ def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
     return b"".join([first, *[b"%b: %b\r\n" % field for field in fields], b"\r\n"])
 
 
-class ResponseSide:
+class ResponseSide(ConnectionState):
     """The way out of an HTTP/1 connection: one response at a time."""
 
     supports: frozenset[str]
-    client: Address | None
-    transport: Any
-
-    _shared: Shared
-    _exchange: Exchange | None
-    _phase: Phase
-    _reader: RequestReader
-    _deadline: Deadline
-    _patience: Deadline
-    _unsent: Callable[[], int]
-    _head_begun: bool
-    _paused: bool
-    _eof: bool
-    _ahead: bytes
-    _remaining: int
-    _owed: int
-    _discarded: int
-    _left: int
-    _opened: float
     _write: Callable[[bytes], None]
     _write_pieces: Callable[[Iterable[bytes]], None]
-    _write_file: Callable[..., None] | None
+    _write_file: Callable[..., None]
+    """Only where ``supports`` says so."""
 
-    full = False
-    _responding = False
-    _head_sent = False
-    _bodiless = False
-    """Its head is out, and nothing will be written behind it."""
     _chunked = False
-    _keep_alive = True
-    _settled = False
-    """The request is whole and its client still there: sure to be able to go on."""
     _http_1_0 = False
-    _continue_due = False
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the whole response: one write, and the connection is free again."""
@@ -155,7 +125,9 @@ class ResponseSide:
 
     def send_body(self, data: bytes) -> None:
         """Send a piece of the body; an empty piece sends nothing (it would end a chunked one)."""
-        if data:
+        if not self._chunked:
+            self._write(data)
+        elif data:
             self._write_body(b"", data)
 
     def _write_body(self, before: bytes, data: bytes) -> None:
@@ -171,11 +143,9 @@ class ResponseSide:
     def send_file(self, file: int, offset: int, count: int) -> None:
         """Send a part of a file as a piece of the body: one chunk, where there are chunks."""
         if self._chunked:
-            cast(Callable[..., None], self._write_file)(
-                file, offset, count, b"%x\r\n" % count, b"\r\n"
-            )
+            self._write_file(file, offset, count, b"%x\r\n" % count, b"\r\n")
         else:
-            cast(Callable[..., None], self._write_file)(file, offset, count)
+            self._write_file(file, offset, count)
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The body is complete; trailers go where there are chunks (RFC 9112, section 7.1.2)."""
@@ -244,44 +214,3 @@ class ResponseSide:
         return (
             self._head(ResponseHead(fault.status, [*_SIMPLE_TEXT, *fault.fields]), len(body)) + body
         )
-
-    def _may_go_on(self) -> bool:
-        """Whether the rest of the request may be read, and another one after it."""
-        raise NotImplementedError
-
-    def _response_over(self) -> None:
-        """The response is complete; the stream belongs to no exchange any more."""
-        raise NotImplementedError
-
-    def abort(self, reason: str = "") -> None:
-        raise NotImplementedError
-
-    def cut(self, reason: str) -> None:
-        raise NotImplementedError
-
-    def drain(self) -> None:
-        raise NotImplementedError
-
-    def _refuse(self, fault: RemoteFault) -> None:
-        raise NotImplementedError
-
-    def _body_broke(self, fault: RemoteFault) -> None:
-        raise NotImplementedError
-
-    def _close(self) -> None:
-        raise NotImplementedError
-
-    def _release(self) -> Exchange:
-        raise NotImplementedError
-
-    def _pause_reading(self) -> None:
-        raise NotImplementedError
-
-    def _resume_reading(self) -> None:
-        raise NotImplementedError
-
-    def _take_next(self) -> None:
-        raise NotImplementedError
-
-    def _linger(self) -> None:
-        raise NotImplementedError

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import cast
 
 from daphne_like.exchange import Exchange, ResponseHead
-from daphne_like.wire.http1_phase import Phase
 from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.http1_state import Phase
 
 _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: %b\r\nconnection: Upgrade\r\n"
 

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Exchange, Fields, Request, Snapshot
+from daphne_like.exchange import Address, Exchange, Fields, Open, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
@@ -53,15 +53,14 @@ class _Promised(NamedTuple):
 class HTTP2Connection(Patience):
     """One client's connection, and its streams."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, open: Open | None = None) -> None:
         limits = self.limits = shared.limits
         self._shared = shared
+        self._open = open or shared.open
         self.defaults = shared.defaults
         self.write_budget = limits.write_budget
         self.engine = engine_room.made_engine(limits)
         self._streams = {}
-        self.transport = None
-        self.connected = 0
         self.client: Address | None = None
         self._leaving: list[Exchange] = []
         self._heads = 0
@@ -105,7 +104,7 @@ class HTTP2Connection(Patience):
             self._begin_pulse()
         if self._served == self.limits.connection_requests:
             self._begin_goodbye()
-        exchange = self._shared.open(request, stream)
+        exchange = self._open(request, stream)
         # An application that starts at once may have answered already.
         if stream.live:
             stream.exchange = exchange
@@ -296,11 +295,6 @@ class HTTP2Connection(Patience):
 
     # --- Twisted --------------------------------------------------------------------------------
 
-    def makeConnection(self, transport: Any) -> None:
-        self.connected = 1
-        self.transport = transport
-        self.connectionMade()
-
     def connectionMade(self) -> None:
         transport, shared = self.transport, self._shared
         self.client = address_of(transport.getPeer())
@@ -337,18 +331,12 @@ class HTTP2Connection(Patience):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def writeConnectionLost(self) -> None:
-        """Our own half-close has gone out; the client's is awaited."""
-
     def connectionLost(self, reason: Failure) -> None:
         self._stop_time()
         self._over = True
         self._end_streams(reason.getErrorMessage())
         self._leaving.clear()  # They have us, and no stream comes any more.
         self._shared.closed(self)
-
-    def stopProducing(self) -> None:
-        """The connection is lost; ``connectionLost`` does the rest."""
 
 
 classImplements(HTTP2Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)

@@ -6,6 +6,7 @@ when, is the connection's. It must not know how a request is read, frames, ASGI 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,22 @@ class ResponseSide:
     exchange: Exchange | None
     live: bool
     supports: frozenset[str]
+
+    @abstractmethod
+    def lose(self, reason: str, refused: int | None = None) -> None:
+        """Tell the exchange, if there is one, that its client is gone."""
+
+    @abstractmethod
+    def _release(self) -> Exchange:
+        """Take the stream from its exchange, which is returned."""
+
+    @abstractmethod
+    def _response_over(self) -> None:
+        """The response is complete; the stream belongs to no exchange any more."""
+
+    @abstractmethod
+    def _deliver_ahead(self) -> None:
+        """Hand out what has come ahead of the tunnel."""
 
     @property
     def stalled(self) -> bool:
@@ -227,18 +244,6 @@ class ResponseSide:
         """The client has read enough, or the transport: the application may send on."""
         if self.exchange is not None and not self.full:
             self.exchange.drained()
-
-    def lose(self, reason: str, refused: int | None = None) -> None:
-        raise NotImplementedError
-
-    def _release(self) -> Exchange:
-        raise NotImplementedError
-
-    def _response_over(self) -> None:
-        raise NotImplementedError
-
-    def _deliver_ahead(self) -> None:
-        raise NotImplementedError
 
 
 def _lowered(fields: Fields | tuple[()]) -> Fields:

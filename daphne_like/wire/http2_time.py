@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.wire.http2_engine import NGH2Error
 from daphne_like.wire.http2_output import Output
-
-if TYPE_CHECKING:
-    pass
 
 _ARE_YOU_THERE = b"there?  "
 _GOODBYE = b"goodbye "
