@@ -13,7 +13,7 @@ import inspect
 import logging
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +202,8 @@ def _awaited_by(coroutine: Any) -> Any:
     """What `coroutine` waits for; one that is compiled does not tell, but refers to it."""
     if inspect.iscoroutine(coroutine):
         return coroutine.cr_await
-    return next(filter(inspect.iscoroutine, gc.get_referents(coroutine)), None)
+    awaiting = [found for found in gc.get_referents(coroutine) if isinstance(found, Generator)]
+    return next(filter(inspect.iscoroutine, gc.get_referents(*awaiting)), None)
 
 
 def counted(things: Collection[object], name: str) -> str:

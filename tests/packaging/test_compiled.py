@@ -78,6 +78,27 @@ def test_an_attribute_is_annotated_once_in_a_line_of_classes(name: str) -> None:
     assert [attribute for attribute, times in said.items() if times > 1] == []
 
 
+SOUND = {
+    "daphne_like/wire/http1_request.py: view[start:end]",
+    "daphne_like/wire/http2_request.py: head[1:at]",
+}
+"""Slices with two ends, of a memoryview and of a tuple."""
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_slice_of_bytes_has_one_end(path: Path) -> None:
+    """Where the second is before the first, SystemError is raised: `x[a:][:b]` never does."""
+    two_ended = [
+        f"{path.relative_to(CHECKOUT).as_posix()}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Slice)
+        and node.slice.lower
+        and node.slice.upper
+    ]
+    assert set(two_ended) <= SOUND
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_has_one_base_at_most(name: str) -> None:
     """Two compiled ones it cannot have."""
