@@ -43,6 +43,9 @@ from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
+_MUCH = 128 * 1024
+"""Bytes that come at once, after which it is everybody else's turn."""
+
 
 class _Promised(NamedTuple):
     """A request that the client has not made."""
@@ -326,6 +329,10 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._take_events()
         self._reading = False
         self.flush()
+        if len(data) > _MUCH:
+            # As long as so much comes at once uvloop reads on, 32 times in one turn.
+            self.transport.pauseProducing()
+            self.later(self.transport.resumeProducing)
 
     def readConnectionLost(self) -> None:
         """The client sends no more: no stream can go on without its windows."""
