@@ -147,8 +147,11 @@ class HTTP2Connection(Output, Patience, Protocol):
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
-        """Promise the response to a GET of `target` on the stream `parent`, and open it."""
-        if not self._pushing:
+        """Promise the response to a GET of `target` on the stream `parent`, and open it.
+
+        Nothing is promised to a client that takes none, or has as many streams as there may be.
+        """
+        if not self._pushing or len(self._streams) >= self._most_streams:
             return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
@@ -190,12 +193,16 @@ class HTTP2Connection(Output, Patience, Protocol):
                 self.count_reset()
             return
         self._heads -= stream.size
-        if stream.live or self.full:
+        reason = "the client has reset the stream"
+        if event.local_error is not None:
+            reason = "more fields than can be sent"
+            self.refused(RemoteFault(500, reason))
+        elif stream.live or self.full:
             # An answer that waits for the transport ends by a reset only; the engine counts those
             # too, but we would hear of it when it writes.
             self.count_reset()
         if stream.live or stream.owed:
-            stream.closed("the client has reset the stream")
+            stream.closed(reason)
         if not self._streams:
             self._all_closed()
 
@@ -213,9 +220,7 @@ class HTTP2Connection(Output, Patience, Protocol):
     # --- Events of the connection -------------------------------------------------------------
 
     def _settings_received(self, event: SettingsReceived) -> None:
-        pushing = engine_room.enables_push(event)
-        if pushing is not None:
-            self._pushing = pushing
+        self._pushing = engine_room.takes_pushes(self.engine)
         self._count_control(event)
 
     def _count_control(self, event: Event) -> None:
