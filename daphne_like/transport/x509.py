@@ -6,7 +6,8 @@ before. It must not know what a certificate is used for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -22,6 +23,19 @@ _BEFORE = timedelta(hours=1)
 """Clocks differ."""
 
 
+_ODD = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+
+
+@contextmanager
+def _odd_is_wrong() -> Iterator[None]:
+    """Make a :class:`ValueError` of what OpenSSL takes and `cryptography` does not."""
+    try:
+        yield
+    except _ODD as error:
+        raise ValueError(str(error)) from None
+
+
+@_odd_is_wrong()
 def names_of(pem: bytes) -> list[str]:
     """The host names and addresses that the first certificate of `pem` is for, in lower case.
 
@@ -37,11 +51,16 @@ def names_of(pem: bytes) -> list[str]:
     return [host.lower() for host in hosts] + [str(address) for address in addresses]
 
 
+@_odd_is_wrong()
 def subject_of(der: bytes) -> str:
-    """The subject of a certificate, spelt as RFC 4514 says."""
+    """The subject of a certificate, spelt as RFC 4514 says.
+
+    Raises :class:`ValueError` for what is none.
+    """
     return x509.load_der_x509_certificate(der).subject.rfc4514_string()
 
 
+@_odd_is_wrong()
 def times_of(pem: bytes) -> tuple[datetime, datetime]:
     """When the first certificate of `pem` begins and ends.
 

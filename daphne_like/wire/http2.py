@@ -43,6 +43,9 @@ from daphne_like.wire.http2_stream import HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
+_MUCH = 128 * 1024
+"""Bytes that come at once, after which it is everybody else's turn."""
+
 
 class _Promised(NamedTuple):
     """A request that the client has not made."""
@@ -144,8 +147,11 @@ class HTTP2Connection(Output, Patience, Protocol):
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
-        """Promise the response to a GET of `target` on the stream `parent`, and open it."""
-        if not self._pushing:
+        """Promise the response to a GET of `target` on the stream `parent`, and open it.
+
+        Nothing is promised to a client that takes none, or has as many streams as there may be.
+        """
+        if not self._pushing or len(self._streams) >= self._most_streams:
             return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
@@ -187,12 +193,16 @@ class HTTP2Connection(Output, Patience, Protocol):
                 self.count_reset()
             return
         self._heads -= stream.size
-        if stream.live or self.full:
+        reason = "the client has reset the stream"
+        if event.local_error is not None:
+            reason = "more fields than can be sent"
+            self.refused(RemoteFault(500, reason))
+        elif stream.live or self.full:
             # An answer that waits for the transport ends by a reset only; the engine counts those
             # too, but we would hear of it when it writes.
             self.count_reset()
         if stream.live or stream.owed:
-            stream.closed("the client has reset the stream")
+            stream.closed(reason)
         if not self._streams:
             self._all_closed()
 
@@ -210,9 +220,7 @@ class HTTP2Connection(Output, Patience, Protocol):
     # --- Events of the connection -------------------------------------------------------------
 
     def _settings_received(self, event: SettingsReceived) -> None:
-        pushing = engine_room.enables_push(event)
-        if pushing is not None:
-            self._pushing = pushing
+        self._pushing = engine_room.takes_pushes(self.engine)
         self._count_control(event)
 
     def _count_control(self, event: Event) -> None:
@@ -326,6 +334,10 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._take_events()
         self._reading = False
         self.flush()
+        if len(data) > _MUCH:
+            # As long as so much comes at once uvloop reads on, 32 times in one turn.
+            self.transport.pauseProducing()
+            self.later(self.transport.resumeProducing)
 
     def readConnectionLost(self) -> None:
         """The client sends no more: no stream can go on without its windows."""

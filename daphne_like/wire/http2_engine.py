@@ -65,6 +65,9 @@ _BEYOND = 2
 """The engine gives up a connection whose head is so many times over its limit: until there, we
 answer its stream, 431, and others go on."""
 
+_LARGEST_HEAD = 1024 * 1024
+"""Bytes of fields that an application may send at once; more breaks the stream off."""
+
 _LARGEST_WINDOW = 2**31 - 1
 
 
@@ -79,6 +82,7 @@ def made_engine(limits: Limits) -> Connection:
     """
     configuration = Configuration(
         auto_window_update=False,
+        max_send_header_block_length=_LARGEST_HEAD,
         max_inbound_header_list_size=_BEYOND * limits.head_size,
         max_inbound_header_count=_BEYOND * limits.head_fields,
         stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
@@ -101,10 +105,10 @@ def made_engine(limits: Limits) -> Connection:
     return engine
 
 
-def enables_push(event: SettingsReceived) -> bool | None:
-    """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
-    value = event.settings.get(Setting.ENABLE_PUSH)
-    return None if value is None else value == 1
+def takes_pushes(engine: Connection) -> bool:
+    """Whether the peer's SETTINGS allow pushes, and a stream for one (RFC 9113, section 8.4)."""
+    said = engine.remote_settings
+    return said[Setting.ENABLE_PUSH] == 1 and said[Setting.MAX_CONCURRENT_STREAMS] > 0
 
 
 def named(code: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509 as library
@@ -13,6 +14,11 @@ from daphne_like.transport import x509
 from tests.support.certificates import Client, authority, localhost, shaken
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY_END = b"-----END PRIVATE KEY-----\n"
+
+
+def subject_of(pem: bytes) -> str:
+    return x509.subject_of(ssl.PEM_cert_to_DER_cert(pem.decode()))
 
 
 def test_a_certificate_is_for_the_names_in_its_extension() -> None:
@@ -26,6 +32,28 @@ def test_what_is_no_certificate_is_refused() -> None:
     for read in (x509.names_of, x509.times_of):
         with pytest.raises(ValueError, match="PEM"):
             read(b"nothing")
+
+
+VERSION_3, VERSION_100 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x63"
+CONSTRAINTS, NAMES = b"\x06\x03\x55\x1d\x13", b"\x06\x03\x55\x1d\x11"
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "readers"),
+    [
+        (VERSION_3, VERSION_100, [x509.names_of, x509.times_of, subject_of]),
+        (CONSTRAINTS, NAMES, [x509.names_of]),
+    ],
+    ids=["its version", "names twice"],
+)
+def test_an_odd_one_is_refused_in_the_same_way(part: bytes, other: bytes, readers: Any) -> None:
+    pem = x509.self_signed(["a.example"], NOW).partition(KEY_END)[2]
+    der = ssl.PEM_cert_to_DER_cert(pem.decode())
+    assert part in der
+    odd = ssl.DER_cert_to_PEM_cert(der.replace(part, other, 1)).encode()
+    for read in readers:
+        with pytest.raises(ValueError, match=r"version|extension"):
+            read(odd)
 
 
 @pytest.mark.parametrize("subject", ["CN=one", "CN=a\\, b,O=c\\+d,C=NO"])

@@ -238,6 +238,17 @@ def test_a_flood_that_costs_nothing_takes_nothing(
     assert attacker.is_answered()
 
 
+def test_after_much_at_once_others_have_their_turn(attack: Attack) -> None:
+    attacker = attack(ended=answer)
+    attacker.wire.send(window_update(0, 1) * 8000)
+    assert not attacker.wire.paused
+    attacker.wire.send(window_update(0, 1) * 16000, headers(attacker.next(), packed(GET)))
+    assert attacker.wire.paused
+    assert attacker.open.exchanges == []
+    attacker.clock.advance(0)
+    assert attacker.statuses == {1: 200}
+
+
 def test_who_still_sends_a_priority_with_each_request_is_served(attack: Attack) -> None:
     attacker = attack(ended=answer)
     for _ in range(3000):

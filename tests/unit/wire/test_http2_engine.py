@@ -14,12 +14,12 @@ from daphne_like.limits import Limits
 from daphne_like.wire.http2_engine import (
     DenialOfServiceError,
     NGH2Error,
-    SettingsReceived,
-    enables_push,
     last_words,
     made_engine,
     named,
+    takes_pushes,
 )
+from tests.support.frames import PREFACE, settings
 
 MIB = 1024 * 1024
 
@@ -66,10 +66,13 @@ def test_the_connections_window_has_room_for_twice_all_streams(limits: Any, wind
 
 
 @pytest.mark.parametrize(
-    ("settings", "enabled"), [({2: 1}, True), ({2: 0}, False), ({3: 100}, None), ({}, None)]
+    ("pairs", "takes"),
+    [([], True), ([(2, 1)], True), ([(2, 0)], False), ([(3, 0)], False), ([(3, 0), (3, 1)], True)],
 )
-def test_a_client_may_say_whether_it_takes_pushes(settings: Any, enabled: Any) -> None:
-    assert enables_push(SettingsReceived(settings)) is enabled
+def test_a_client_may_say_whether_it_takes_pushes(pairs: Any, takes: bool) -> None:
+    engine = made_engine(Limits())
+    engine.receive_data(PREFACE + b"".join(settings(pair) for pair in pairs or [(4, 65535)]))
+    assert takes_pushes(engine) is takes
 
 
 @pytest.mark.parametrize(
