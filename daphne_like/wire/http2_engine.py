@@ -19,6 +19,7 @@ from ngh2 import (
     NGH2Error,
     PingAcknowledged,
     PingReceived,
+    Priority,
     PriorityUpdateReceived,
     RequestReceived,
     Role,
@@ -52,6 +53,7 @@ __all__ = [
     "last_words",
     "made_engine",
     "named",
+    "share",
 ]
 
 NO_ERROR = 0x00
@@ -66,6 +68,10 @@ _BEYOND = 2
 answer its stream, 431, and others go on."""
 
 _LARGEST_WINDOW = 2**31 - 1
+
+_NOTHING_SAID = Priority(3, False)
+_IN_TURNS = Priority(3, True)
+_FIRST = Priority(0, True)
 
 
 def made_engine(limits: Limits) -> Connection:
@@ -105,6 +111,17 @@ def enables_push(event: SettingsReceived) -> bool | None:
     """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
     value = event.settings.get(Setting.ENABLE_PUSH)
     return None if value is None else value == 1
+
+
+def share(engine: Connection, number: int, *, first: bool = False) -> None:
+    """Let a stream whose client has said nothing of its priority have turns with others.
+
+    By the book (RFC 9218, section 4.2) such streams go one after the other. Behind a long one a
+    proxy would wait with what all its other clients have asked for. What is to go `first` does
+    not wait for the rest either: a socket's few bytes, and its pings.
+    """
+    if engine.get_stream_priority(number) == _NOTHING_SAID:
+        engine.set_stream_priority(number, _FIRST if first else _IN_TURNS)
 
 
 def named(code: int) -> str:
