@@ -70,7 +70,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
         self._served = 0
         self._newest = 0
-        self._pushing = True
+        self._pushes = 0
         self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
         self._control = Bucket(
             shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
@@ -88,7 +88,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         except RemoteFault as fault:
             self._refuse(event, fault)
             return
-        supports = _SUPPORTS[self._pushing, reader.framing.trailers] if number % 2 else _PUSHED
+        supports = _SUPPORTS[self._pushes > 0, reader.framing.trailers] if number % 2 else _PUSHED
         stream = HTTP2Stream(self, number, supports)
         heads = self._heads + reader.size
         full = heads > self._most_heads or len(self._streams) >= self._most_streams
@@ -144,8 +144,11 @@ class HTTP2Connection(Output, Patience, Protocol):
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
-        """Promise the response to a GET of `target` on the stream `parent`, and open it."""
-        if not self._pushing:
+        """Promise the response to a GET of `target` on the stream `parent`, and open it.
+
+        Nothing is promised beyond what the client takes at a time: it would wait for it.
+        """
+        if sum(1 for number in self._streams if not number % 2) >= self._pushes:
             return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
@@ -210,9 +213,8 @@ class HTTP2Connection(Output, Patience, Protocol):
     # --- Events of the connection -------------------------------------------------------------
 
     def _settings_received(self, event: SettingsReceived) -> None:
-        pushing = engine_room.enables_push(event)
-        if pushing is not None:
-            self._pushing = pushing
+        with suppress(NGH2Error):  # The engine may have ended it meanwhile.
+            self._pushes = engine_room.pushes_at_once(self.engine)
         self._count_control(event)
 
     def _count_control(self, event: Event) -> None:

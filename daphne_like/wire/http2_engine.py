@@ -53,6 +53,7 @@ __all__ = [
     "last_words",
     "made_engine",
     "named",
+    "pushes_at_once",
     "share",
 ]
 
@@ -107,10 +108,10 @@ def made_engine(limits: Limits) -> Connection:
     return engine
 
 
-def enables_push(event: SettingsReceived) -> bool | None:
-    """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
-    value = event.settings.get(Setting.ENABLE_PUSH)
-    return None if value is None else value == 1
+def pushes_at_once(engine: Connection) -> int:
+    """How many pushes the peer takes at a time, by its SETTINGS (RFC 9113, section 8.4)."""
+    said: dict[int, int] = engine.remote_settings
+    return said[Setting.MAX_CONCURRENT_STREAMS] if said[Setting.ENABLE_PUSH] else 0
 
 
 def share(engine: Connection, number: int, *, first: bool = False) -> None:

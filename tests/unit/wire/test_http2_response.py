@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from h2.settings import SettingCodes
 
 from daphne_like.exchange import ResponseHead
 from daphne_like.headers_sent import response_head
@@ -210,6 +211,25 @@ class TestPushes:
         assert "http.response.push" not in served.last.stream.supports
         served.last.stream.push(b"/a", [])
         assert len(served.requests) == 1
+
+    @pytest.mark.parametrize("most", [0, 1, 2])
+    def test_a_client_may_want_no_more_than_some_at_a_time(
+        self, connect: Connect, most: int
+    ) -> None:
+        """A promise beyond would not be kept before another is, and the client waits for it."""
+        served = connect()
+        served.client.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: most})
+        served.ask()
+        page = served.last
+        assert ("http.response.push" in page.stream.supports) == (most > 0)
+        for target in (b"/a", b"/b", b"/c"):
+            page.stream.push(target, [])
+        assert len(served.requests) == 1 + most
+        for exchange in served.open.exchanges[1:]:
+            exchange.answer(b"pushed")
+        served.turn()
+        page.stream.push(b"/d", [])
+        assert len(served.requests) == 1 + most + (most > 0)
 
     def test_a_client_may_refuse_one(self, connect: Connect) -> None:
         served = connect()
