@@ -256,7 +256,8 @@ def test_an_application_sees_the_certificate_of_its_client(tmp_path, curl, loop)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_one_that_comes_back_is_seen_again(tmp_path, curl, loop, version) -> None:
     """Where it would have resumed its session, too."""
-    context = client_context(authority().issue("client"), tmp_path)
+    shown = Authority("between", authority()).issue("client")
+    context = client_context(shown, tmp_path)
     context.minimum_version = context.maximum_version = version
     asked = ["--ssl-cert-reqs", "optional", "--ssl-ca-certs", str(tmp_path / "ca.pem")]
     with serving(tmp_path, "--loop", loop, *asked) as server:
@@ -264,9 +265,11 @@ def test_one_that_comes_back_is_seen_again(tmp_path, curl, loop, version) -> Non
             first = told(client)["tls"]
             session = client.session
         with connected(server, context=context, session=session) as client:
+            assert client.session_reused == (version is ssl.TLSVersion.TLSv1_2)
             again = told(client)["tls"]
         assert again["client_cert_name"] == first["client_cert_name"] == "CN=client"
-        assert again["client_cert_chain"][0] == first["client_cert_chain"][0]
+        for seen in (first, again):
+            assert "".join(seen["client_cert_chain"][:2]) == shown.chain.decode()
         with connected(server) as client:
             assert told(client)["tls"]["client_cert_chain"] == []
 
