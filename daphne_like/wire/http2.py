@@ -225,10 +225,17 @@ class HTTP2Connection(Output, Patience, Protocol):
         if not self._resets.take():
             self._end_abuse("too many streams reset")
 
-    def _end_abuse(self, reason: str) -> None:
+    def _priority_updated(self, event: PriorityUpdateReceived) -> None:
+        """The engine schedules by it; of no stream it would not mind (RFC 9218, section 7.1)."""
+        if event.prioritized_stream_id:
+            self._count_control(event)
+        else:
+            self._end_abuse("a priority for no stream", engine_room.PROTOCOL_ERROR)
+
+    def _end_abuse(self, reason: str, code: int = engine_room.ENHANCE_YOUR_CALM) -> None:
         """A client that costs more than it asks for: GOAWAY, and no stream survives it."""
         with suppress(NGH2Error):  # The engine may be about to end it by itself.
-            self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
+            self.engine.terminate_connection(code)
         self._lost_protocol(reason)
 
     def _goaway_received(self, event: GoAwayReceived) -> None:
@@ -380,7 +387,7 @@ _REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
     StreamClosed: HTTP2Connection._stream_closed,
     SettingsReceived: HTTP2Connection._settings_received,
     PingReceived: HTTP2Connection._count_control,
-    PriorityUpdateReceived: HTTP2Connection._count_control,
+    PriorityUpdateReceived: HTTP2Connection._priority_updated,
     PingAcknowledged: HTTP2Connection._ping_acknowledged,
     WindowUpdated: HTTP2Connection._window_updated,
     GoAwayReceived: HTTP2Connection._goaway_received,
