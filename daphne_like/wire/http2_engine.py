@@ -70,6 +70,10 @@ answer its stream, 431, and others go on."""
 
 _LARGEST_WINDOW = 2**31 - 1
 
+_LARGEST_HEAD = 2**24
+"""Bytes of a response's fields, packed. The client is to say what is too much, as with HTTP/1:
+above its own limit the engine would reset the stream, and nobody would hear why."""
+
 _NOTHING_SAID = Priority(3, False)
 _IN_TURNS = Priority(3, True)
 _FIRST = Priority(0, True)
@@ -91,6 +95,7 @@ def made_engine(limits: Limits) -> Connection:
         stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
         glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
+        max_send_header_block_length=_LARGEST_HEAD,
     )
     engine = Connection(Role.SERVER, configuration)
     window = min(limits.read_budget, _LARGEST_WINDOW)

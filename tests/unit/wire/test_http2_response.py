@@ -16,6 +16,7 @@ from tests.support.http2 import Served
 
 Connect = Callable[..., Served]
 KIB = 1024
+MIB = 1024 * KIB
 DATE = b"Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -47,6 +48,15 @@ class TestHeads:
             assert asked.reply[b"x"] == b"y"
             served.wait(0.5)
         assert dates == [b"00", b"00", b"01", b"01"]
+
+    def test_it_may_be_as_large_as_with_http1(self, connect: Connect) -> None:
+        served = connect()
+        asked = served.ask()
+        fields = [(b"x-%d" % number, bytes([97]) * 4000) for number in range(100)]
+        served.client.h2.decoder.max_header_list_size = MIB
+        served.last.answer(b"hi", fields=fields)
+        assert asked.reply.headers[:100] == fields
+        assert asked.reply.body == b"hi"
 
     def test_it_is_lowered_once(self, connect: Connect) -> None:
         served = connect(date=True)
