@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from daphne_like.testing import RecordedExchange
 from tests.support.frames import priority_update
 from tests.support.http2 import Served
@@ -46,6 +48,21 @@ class TestPriorities:
         self.change = lambda served: served.wire.send(priority_update(3, b"u=0"))  # type: ignore[method-assign]
         order = self.order(connect(window=65535, gives=False), b"u=5", None, b"u=1")
         assert list(dict.fromkeys(order)) == [3, 7, 5]
+
+    def test_it_may_say_it_before(self, connect: Connect) -> None:
+        served = connect(window=65535, gives=False)
+        served.wire.send(priority_update(7, b"u=0"))
+        order = self.order(served, None, b"u=1", None)
+        assert list(dict.fromkeys(order)) == [7, 5, 3]
+
+    @pytest.mark.parametrize(
+        "value", [b"u=9", b"u=-1", b"u", b"u=1.5", b"\xff", b"", b"u=1;u=0, x"]
+    )
+    def test_what_cannot_be_read_is_nothing(self, connect: Connect, value: bytes) -> None:
+        served = connect(window=65535, gives=False)
+        self.change = lambda served: served.wire.send(priority_update(3, value))  # type: ignore[method-assign]
+        order = self.order(served, None, b"u=0", b"u=7")
+        assert list(dict.fromkeys(order)) == [5, 3, 7]
 
     def test_what_may_come_in_parts_comes_in_turns(self, connect: Connect) -> None:
         order = self.order(connect(window=65535, gives=False), b"u=3, i", b"u=3, i")
