@@ -7,7 +7,7 @@ when, is the connection's. It must not know how a request is read, frames, ASGI 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from daphne_like.exchange import Exchange, Fields, ResponseHead
 from daphne_like.wire.http2_engine import CANCEL, INTERNAL_ERROR, NGH2Error, share
@@ -213,7 +213,7 @@ class ResponseSide:
         elif self._stalled:
             if queued * 2 <= connection.write_budget:
                 self._stalled = False
-                self.drained()
+                cast(Exchange, self.exchange).drained()
             else:
                 connection.awaited = True
 
@@ -234,11 +234,6 @@ class ResponseSide:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def drained(self) -> None:
-        """The client has read enough: the application may send on."""
-        if self.exchange is not None:
-            self.exchange.drained()
 
     if TYPE_CHECKING:  # What the stream does.
         from daphne_like.wire.http2_engine import Connection as _Engine
