@@ -10,11 +10,27 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_NAMES = {
+    NameOID.SURNAME: "sn",
+    NameOID.GIVEN_NAME: "givenName",
+    NameOID.TITLE: "title",
+    NameOID.INITIALS: "initials",
+    NameOID.GENERATION_QUALIFIER: "generationQualifier",
+    NameOID.DN_QUALIFIER: "dnQualifier",
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.BUSINESS_CATEGORY: "businessCategory",
+    NameOID.POSTAL_ADDRESS: "postalAddress",
+    NameOID.POSTAL_CODE: "postalCode",
+    NameOID.EMAIL_ADDRESS: "emailAddress",
+}
+"""Names of RFC 4519 that `cryptography` does not use, and one that everybody does."""
 
 _LIFE = timedelta(days=397)
 """Longer than this no browser lets a certificate be."""
@@ -57,7 +73,25 @@ def subject_of(der: bytes) -> str:
 
     Raises :class:`ValueError` for what is none.
     """
-    return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    subject = x509.load_der_x509_certificate(der).subject
+    return ",".join("+".join(map(_spelt, each)) for each in reversed(subject.rdns))
+
+
+def _spelt(attribute: x509.NameAttribute[Any]) -> str:
+    """By the name of its type, or, where that is a number, in hexadecimal (section 2.4)."""
+    spelt = attribute.rfc4514_string(_NAMES)
+    if spelt[0].isalpha():
+        return spelt
+    encoded = x509.Name([attribute]).public_bytes()
+    for _ in "a sequence", "a set", "a sequence":
+        encoded = encoded[_ahead(encoded) :]
+    number = _ahead(encoded) + encoded[1]
+    return f"{attribute.oid.dotted_string}=#{encoded[number:].hex()}"
+
+
+def _ahead(encoded: bytes) -> int:
+    """Bytes of type and length in front of what is encoded."""
+    return 2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0)
 
 
 @_odd_is_wrong()

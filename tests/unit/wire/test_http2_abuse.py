@@ -215,6 +215,14 @@ def test_a_flood_of_what_carries_nothing_is_ended(
     assert attacker.told() == 1
 
 
+def test_how_many_frames_of_an_unknown_type_follows_the_resets(attack: Attack) -> None:
+    attacker = attack(http2_resets=10)
+    attacker.send(frame(200) * 90)
+    assert attacker.goaways == []
+    attacker.send(frame(200) * 20)
+    assert attacker.is_ended_for(ENHANCE_YOUR_CALM)
+
+
 HARMLESS = {
     "PING that answers nothing": frame(PING, bytes(8), ACK),
     "WINDOW_UPDATE": window_update(0, 1),
