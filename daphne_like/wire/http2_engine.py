@@ -19,6 +19,7 @@ from ngh2 import (
     NGH2Error,
     PingAcknowledged,
     PingReceived,
+    Priority,
     PriorityUpdateReceived,
     RequestReceived,
     Role,
@@ -28,6 +29,7 @@ from ngh2 import (
     StreamReset,
     TrailersReceived,
     WindowUpdated,
+    pack_settings_payload,
 )
 
 from daphne_like.limits import Limits
@@ -49,9 +51,12 @@ __all__ = [
     "StreamReset",
     "TrailersReceived",
     "WindowUpdated",
+    "greeting",
     "last_words",
     "made_engine",
     "named",
+    "pushes_at_once",
+    "share",
 ]
 
 NO_ERROR = 0x00
@@ -65,7 +70,19 @@ _BEYOND = 2
 """The engine gives up a connection whose head is so many times over its limit: until there, we
 answer its stream, 431, and others go on."""
 
+_LARGEST_HEAD = 1024 * 1024
+"""Bytes of fields that an application may send at once; more breaks the stream off."""
+
 _LARGEST_WINDOW = 2**31 - 1
+
+_ENDING = 2
+"""The engine has room for so many times the streams that a client may have. Some clients forget
+those that were answered before they had ended their own side, and for one too many the engine would
+end the whole connection, where RFC 9113, section 5.1.2, would have it refuse the stream."""
+
+_NOTHING_SAID = Priority(3, False)
+_IN_TURNS = Priority(3, True)
+_FIRST = Priority(0, True)
 
 
 def made_engine(limits: Limits) -> Connection:
@@ -84,12 +101,13 @@ def made_engine(limits: Limits) -> Connection:
         stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
         glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
+        max_send_header_block_length=_LARGEST_HEAD,
     )
     engine = Connection(Role.SERVER, configuration)
     window = min(limits.read_budget, _LARGEST_WINDOW)
     engine.initiate_connection(
         {
-            Setting.MAX_CONCURRENT_STREAMS: limits.http2_streams,
+            Setting.MAX_CONCURRENT_STREAMS: _ENDING * limits.http2_streams,
             Setting.INITIAL_WINDOW_SIZE: window,
             Setting.MAX_HEADER_LIST_SIZE: limits.head_size,
             Setting.ENABLE_CONNECT_PROTOCOL: 1,
@@ -101,10 +119,30 @@ def made_engine(limits: Limits) -> Connection:
     return engine
 
 
-def enables_push(event: SettingsReceived) -> bool | None:
-    """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
-    value = event.settings.get(Setting.ENABLE_PUSH)
-    return None if value is None else value == 1
+def greeting(engine: Connection, limits: Limits) -> bytes:
+    """The first bytes of a connection: the engine's, with the streams that a client may have."""
+    allowed, announced = (
+        pack_settings_payload({Setting.MAX_CONCURRENT_STREAMS: times * limits.http2_streams})
+        for times in (_ENDING, 1)
+    )
+    return engine.data_to_send().replace(allowed, announced, 1)
+
+
+def pushes_at_once(engine: Connection) -> int:
+    """How many pushes the peer takes at a time, by its SETTINGS (RFC 9113, section 8.4)."""
+    said: dict[int, int] = engine.remote_settings
+    return said[Setting.MAX_CONCURRENT_STREAMS] if said[Setting.ENABLE_PUSH] else 0
+
+
+def share(engine: Connection, number: int, *, first: bool = False) -> None:
+    """Let a stream whose client has said nothing of its priority have turns with others.
+
+    By the book (RFC 9218, section 4.2) such streams go one after the other. Behind a long one a
+    proxy would wait with what all its other clients have asked for. What is to go `first` does
+    not wait for the rest either: a socket's few bytes, and its pings.
+    """
+    if engine.get_stream_priority(number) == _NOTHING_SAID:
+        engine.set_stream_priority(number, _FIRST if first else _IN_TURNS)
 
 
 def named(code: int) -> str:

@@ -9,11 +9,14 @@ import pytest
 
 from daphne_like.testing import MemoryWire
 from daphne_like.wire.http2 import HTTP2Connection
+from tests.support.attacker import Attacker
 from tests.support.frames import (
     DATA,
     ENHANCE_YOUR_CALM,
     GOAWAY,
+    INTERNAL_ERROR,
     PING,
+    POST,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     SETTINGS,
@@ -27,16 +30,34 @@ Connect = Callable[..., Served]
 KIB = 1024
 
 
+def large(size: int) -> list[tuple[bytes, bytes]]:
+    return [(b"x-large", b"x" * size)]
+
+
 class TestLimits:
     def test_more_streams_than_there_may_be_are_refused(self, connect: Connect) -> None:
         served = connect(http2_streams=3)
         asked = [served.ask() for _ in range(3)]
         served.client.h2.remote_settings[3] = 100
         served.client.h2.remote_settings.acknowledge()
-        served.ask()
+        assert served.ask().reply.reset == REFUSED_STREAM
         assert len(served.requests) == 3
-        assert all(not each.reply.complete for each in asked)
-        assert served.client.goodbyes[-1][1] == PROTOCOL_ERROR
+        assert all(not each.reply.complete and each.reply.reset is None for each in asked)
+        assert served.client.goodbyes == []
+
+    def test_those_do_not_count_that_were_answered_and_that_the_client_does_not_end(
+        self, attack: Callable[..., Attacker]
+    ) -> None:
+        attacker = attack(http2_streams=3)
+        uploads = [attacker.ask(POST, end=False) for _ in range(2)]
+        for exchange in list(attacker.open.exchanges):
+            exchange.answer(b"too much")
+        attacker.clock.advance(0)
+        streams = [attacker.ask() for _ in range(3)]
+        assert len(attacker.open.exchanges) == 5
+        assert attacker.ask() in attacker.resets
+        assert set(attacker.resets) & {*uploads, *streams} == set()
+        assert attacker.goaways == []
 
     def test_but_a_client_that_does_not_know_yet_may_try_again(self) -> None:
         client, shared = Client(65535), Served(http2_streams=3, ended=answering(b"hi")).shared
@@ -112,17 +133,57 @@ class TestLimits:
         reply = served.ask(method, fields=[(b"x", b"y" * KIB)]).reply
         assert (reply.status, reply.complete, bool(reply.body)) == (431, True, words)
 
-    def test_a_push_beyond_is_refused_and_nobody_is_blamed(
+    def test_a_push_beyond_is_not_promised_and_nobody_is_blamed(
         self, connect: Connect, caplog: Any
     ) -> None:
-        served = connect(http2_streams=1)
+        served = connect(http2_streams=2)
         asked = served.ask()
+        page = served.last
+        for _ in range(3):
+            page.stream.push(b"/a", [])
+        assert served.frames("PUSH_PROMISE") == [1]
+        served.last.answer(b"pushed")
+        page.answer(b"hi")
+        assert asked.reply.body == b"hi"
+        assert served.replies[2].body == b"pushed"
+        assert caplog.messages == []
+
+    def test_nor_is_one_whose_tasks_go_on(self, connect: Connect) -> None:
+        served = connect(http2_streams=2)
+        gone = served.ask()
+        served.last.lingers = True
+        gone.cancel()
+        served.ask()
         served.last.stream.push(b"/a", [])
         assert served.replies[2].reset == REFUSED_STREAM
-        served.last.answer(b"hi")
-        assert asked.reply.body == b"hi"
-        assert len(caplog.messages) == 1
-        assert len(served.requests) == 1
+        assert len(served.requests) == 2
+
+
+class TestLargeHeadsOfTheApplication:
+    def test_they_are_sent(self, attack: Callable[..., Attacker]) -> None:
+        attacker = attack(ended=lambda exchange: exchange.answer(b"hi", fields=large(200 * KIB)))
+        stream = attacker.ask()
+        assert attacker.body(stream) == b"hi"
+        assert attacker.complete(stream)
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            lambda exchange: exchange.answer(b"hi", fields=large(2 * KIB * KIB)),
+            lambda exchange: exchange.start(b"hi", fields=large(2 * KIB * KIB)),
+            lambda exchange: (exchange.start(b"hi"), exchange.stream.end(large(2 * KIB * KIB))),
+        ],
+        ids=["whole", "in pieces", "trailers"],
+    )
+    def test_too_large_ones_break_off_and_are_not_the_clients_fault(
+        self, attack: Callable[..., Attacker], caplog: Any, act: Any
+    ) -> None:
+        attacker = attack(ended=act, http2_resets=3)
+        streams = [attacker.ask() for _ in range(10)]
+        assert attacker.resets == dict.fromkeys(streams, INTERNAL_ERROR)
+        assert attacker.goaways == []
+        said = "Refused a request from 192.0.2.1:50000: 500 more fields than can be sent"
+        assert caplog.messages == [said] * 10
 
 
 class TestBadClients:
