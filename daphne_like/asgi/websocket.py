@@ -274,7 +274,7 @@ class WebSocketExchange(SendSide):
                 return
         elif 0 < limits.ping_interval <= now - max(self._heard_at, self._ping_sent_at):
             self._ping_sent_at = now
-            self._stream.send_body(frame(PING, b""))
+            self._write(frame(PING, b""))
         self._wait_for_client()
 
     def _wait_for_client(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +86,7 @@ class ReceiveSide:
         "_stream",
         "_told",
         "_waiting",
+        "_write",
     )
 
     _application: Application
@@ -106,6 +108,8 @@ class ReceiveSide:
     _stream: Stream
     _told: asyncio.Task[object] | None
     _waiting: int
+    _write: Callable[[bytes], None]
+    """What sends through the tunnel, once it is open."""
 
     # --- From the wire --------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class ReceiveSide:
         if self._stream.full:
             self._pinged = payload
         else:
-            self._stream.send_body(frame(PONG, payload))
+            self._write(frame(PONG, payload))
 
     def more_to_read(self) -> None:
         """The rest of what has come is read in the next turn of the loop."""

@@ -135,7 +135,7 @@ class SendSide(ReceiveSide):
         self._state = _OPEN
         self._client = ClientState.OPEN
         self._accepted()
-        self._stream.open_tunnel(self._head)
+        self._write = self._stream.open_tunnel(self._head)
 
     def _chosen(self, message: Message) -> Fields:
         """The subprotocol, as a field: one that the client has offered (RFC 6455, 4.2.2)."""
@@ -164,12 +164,12 @@ class SendSide(ReceiveSide):
         self._bytes_out += size
         self._ran += size + _LEAST
         if self._deflate is not None and size >= self._deflate.min_size:
-            self._stream.send_body(self._frames.compressed(payload, binary=first == _BINARY))
+            self._write(self._frames.compressed(payload, binary=first == _BINARY))
         elif size < _JOIN_BELOW:
-            self._stream.send_body(head(first, size) + payload)
+            self._write(head(first, size) + payload)
         else:
-            self._stream.send_body(head(first, size))
-            self._stream.send_body(payload)
+            self._write(head(first, size))
+            self._write(payload)
 
     def _bytes_of(self, message: Message) -> bytes:
         data = message.get("bytes")
@@ -191,7 +191,7 @@ class SendSide(ReceiveSide):
         self.close(int(code), reason)
 
     def _write_close(self, code: int | None, reason: str = "") -> None:
-        self._stream.send_body(close_frame(code, reason))
+        self._write(close_frame(code, reason))
 
     def _fault(self, message: Message, fault: str) -> AppFault:
         return AppFault(self._state.value, message.get("type"), fault)
