@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -110,6 +111,10 @@ class ReceiveSide:
     _waiting: int
     _write: Callable[[bytes], None]
     """What sends through the tunnel, once it is open."""
+
+    @abstractmethod
+    def _part(self) -> None:
+        """Every message was taken, or the time for it is over."""
 
     # --- From the wire --------------------------------------------------------------------
 
@@ -244,10 +249,6 @@ class ReceiveSide:
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
             reader.set_result(None)
-
-    if TYPE_CHECKING:  # What the exchange does.
-
-        def _part(self) -> None: ...
 
 
 def most_at_once(limits: Limits) -> int:

@@ -12,8 +12,9 @@ written once:
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daphne_like.asgi.frames import BINARY, CODES_IN_WORDS, TEXT, close_frame, head, may_be_sent
 from daphne_like.asgi.scope import Message
@@ -65,7 +66,23 @@ class SendSide(ReceiveSide):
     _writers: Waiters | None
     request: Request
 
-    async def send(self, message: Message) -> None:
+    @abstractmethod
+    def _accepted(self) -> None:
+        """The socket is open."""
+
+    @abstractmethod
+    def close(self, code: int, reason: str = "") -> None:
+        """End with a close frame."""
+
+    @abstractmethod
+    def _refuse(self, message: Message) -> None:
+        """Answer the handshake with 403."""
+
+    @abstractmethod
+    async def _deny(self, message: Message) -> None:
+        """Answer the handshake with a response of the application's."""
+
+    async def send(self, message: Any) -> None:
         """The application's ``send``: one step of the table, then wait for a slow client.
 
         Raises :class:`AppFault` for a message that the state does not allow,
@@ -209,16 +226,6 @@ class SendSide(ReceiveSide):
         if self._writers is not None:
             waiters, self._writers = self._writers, None
             wake(waiters)
-
-    if TYPE_CHECKING:  # What the exchange does.
-
-        def _accepted(self) -> None: ...
-
-        def close(self, code: int, reason: str = "") -> None: ...
-
-        def _refuse(self, message: Message) -> None: ...
-
-        async def _deny(self, message: Message) -> None: ...
 
 
 _START, _BODY = "websocket.http.response.start", "websocket.http.response.body"
