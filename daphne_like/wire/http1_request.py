@@ -16,9 +16,10 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Address, Fields, Request
 from daphne_like.handshake import judge_handshake
-from daphne_like.headers import Framing, host_of, judge_request
+from daphne_like.headers import Framing, judge_request
 from daphne_like.limits import Limits
 from daphne_like.wire.http1_known import NAMES, PLAIN_LINES
+from daphne_like.wire.http1_target import judge_other_form
 from daphne_like.wire.shared import METHODS
 
 _BLANK_LINES = re.compile(rb"(?:\r\n)+")
@@ -34,7 +35,6 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 _VERSIONS = {b" HTTP/1.1": "1.1", b" HTTP/1.0": "1.0"}
 _OTHER_VERSION = re.compile(rb" HTTP/(?!1\.[01])[0-9]\.[0-9]\Z")
 _NOT_ASCII = bytes(range(128)) + b"~" * 128
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _REMEMBER_BELOW = 2048
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost:\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -225,7 +225,7 @@ class RequestReader:
         if upgraded or framing.length != 0 or not self.complete:
             self._expect_body(framing.length, upgraded)
         if not target.startswith(b"/"):
-            host, target = _judge_other_form(method, target, fields, host)
+            host, target = judge_other_form(method, target, fields, host)
         elif version == "1.1" and framing.length is not None and not upgraded:
             self._remember(_Said(head[end_of_line:], fields.copy(), host, framing))
         if b" " in target or b"#" in target:
@@ -269,7 +269,20 @@ class RequestReader:
             return None
         self.framing = framing
         method, path, query = line
-        return self._request(method, path, query, fields.copy(), "1.1", host)
+        # As _request() does, without its call: most requests pass here.
+        return Request(
+            method,
+            path,
+            query,
+            fields.copy(),
+            "1.1",
+            self._scheme,
+            host,
+            self._client,
+            self._server,
+            self._tls,
+            framing.upgrade,
+        )
 
     def _request(
         self, method: str, path: bytes, query: bytes, fields: Fields, version: str, host: bytes
@@ -379,21 +392,3 @@ class RequestReader:
 
 def _not_spoken() -> RemoteFault:
     return RemoteFault(505, "not HTTP/1.0 or HTTP/1.1")
-
-
-def _judge_other_form(
-    method: bytes, target: bytes, fields: Fields, host: bytes
-) -> tuple[bytes, bytes]:
-    """A target that is no path (RFC 9112, section 3.2): its authority and its path."""
-    if method == b"CONNECT":
-        raise RemoteFault(501, "no CONNECT here")
-    if target == b"*" and method == b"OPTIONS":
-        return host, target
-    match = _ABSOLUTE.fullmatch(target)
-    if match is None or not match[1]:
-        raise RemoteFault(400, "malformed target")
-    host = host_of(match[1])
-    # "A server MUST ignore the received Host header field and replace it" (section 3.2.2).
-    fields[:] = [field for field in fields if field[0] != b"host"]
-    fields.insert(0, (b"host", host))
-    return host, match[2] if match[2].startswith(b"/") else b"/" + match[2]

@@ -255,6 +255,14 @@ def test_a_record_has_the_head_of_what_was_answered():
     assert run(main()).head.status == 500
 
 
+@pytest.mark.parametrize("more", [0, None, "", 1, "yes"])
+def test_whether_more_comes_may_be_said_by_anything(more):
+    said = {"type": "http.response.body", "body": b"a", "more_body": more}
+    calls = calls_of(sending(START, said, *[body(b"b")] * bool(more)))
+    streamed = [("head", 200, b"a"), ("body", b"b"), ("end",)]
+    assert calls == (streamed if more else [("respond", 200, b"a")])
+
+
 def test_headers_may_be_left_out_and_a_body_message_may_be_bare():
     bare = [{"type": "http.response.start", "status": 204}, {"type": "http.response.body"}]
     assert calls_of(sending(*bare)) == [("respond", 204, b"")]
