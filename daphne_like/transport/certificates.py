@@ -182,7 +182,7 @@ class Certificates:
                 if doubt := found.doubt(now):
                     yield f"{place} {doubt}"
                 if pair is self._source.pair and not names_a_host(pair.certificate, own):
-                    yield f"{place} {_NAMELESS}: clients refuse it"
+                    yield f"{place} {_NAMELESS}: browsers refuse it"
         if self._policy.clients != "none" and not _can_vouch(Path(str(self._policy.authorities))):
             yield f"--ssl-ca-certs {self._policy.authorities} {_UNHASHED}"
 

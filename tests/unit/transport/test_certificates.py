@@ -128,7 +128,7 @@ def test_that_a_certificate_for_everybody_names_no_host_is_said(
     path = authority().issue().write_in_one(tmp_path)
     Certificates(Source(pair(path)), Policy())
     assert told(caplog) == [
-        f"--ssl-certfile {path} names no host (subjectAltName): clients refuse it"
+        f"--ssl-certfile {path} names no host (subjectAltName): browsers refuse it"
     ]
 
 
