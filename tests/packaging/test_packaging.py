@@ -25,6 +25,7 @@ from daphne_like import __version__
 
 CHECKOUT = Path(__file__).parents[2]
 SHIPPED = (
+    "setup.py",
     "setup.cfg",
     "pyproject.toml",
     "README.md",
@@ -133,6 +134,20 @@ def test_the_wheel_holds_every_module_and_nothing_besides_the_package(
     assert {name.split("/")[0] for name in names} == {"daphne_like", "twisted"}
 
 
+def test_the_wheel_is_for_every_platform_and_has_nothing_that_is_compiled(
+    archives: dict[str, Path],
+) -> None:
+    assert archives["wheel"].name == f"daphne_like-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        assert {Path(name).suffix for name in wheel.namelist()} <= {
+            ".py",
+            ".html",
+            ".txt",
+            ".typed",
+            "",
+        }
+
+
 def test_the_metadata_names_version_licence_and_python(archives: dict[str, Path]) -> None:
     with zipfile.ZipFile(archives["wheel"]) as wheel:
         (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
@@ -150,6 +165,13 @@ def test_the_source_archive_holds_licence_and_plugin(archives: dict[str, Path]) 
     with tarfile.open(archives["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "twisted/plugins/daphne_like_plugin.py"} <= names
+
+
+def test_the_source_archive_holds_what_compiles_it(archives: dict[str, Path]) -> None:
+    with tarfile.open(archives["sdist"]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {"setup.py", "setup.cfg", "pyproject.toml"} <= names
+    assert not [name for name in names if name.endswith((".c", ".h", ".so"))]
 
 
 def test_both_commands_know_their_version(bin_dir: Path, tmp_path: Path) -> None:
