@@ -73,6 +73,8 @@ def test_every_module_that_is_to_be_compiled_is_imported_so() -> None:
 def test_the_command_says_that_it_is_compiled_and_serves() -> None:
     told = subprocess.run([COMMAND, "--version"], capture_output=True, text=True, check=True)
     assert told.stdout == f"daphne-like {__version__} (compiled)\n"
+    page = (Path(__file__).parents[2] / "docs/how-to/compile.md").read_text()
+    assert f"```sh\ndaphne-like --version\n```\n\n```text\n{told.stdout}```\n" in page
     with Serving("served:hello", command=[str(COMMAND)]) as server:
         assert server.get("/").status == 200
     assert server.exit_status == 0

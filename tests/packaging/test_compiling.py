@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_packaging import CHECKOUT, copy_of_the_project
+from tests.packaging.test_packaging import CHECKOUT, archives, copy_of_the_project
+
+__all__ = ["archives"]  # a fixture
 
 ASK = "from setuptools import build_meta; print(build_meta.get_requires_for_build_{}())"
 
@@ -77,6 +80,37 @@ def test_without_the_headers_of_python_one_line_says_so(tree: Path) -> None:
         "DAPHNE_LIKE_COMPILE: Python's headers are not here"
         " (/nowhere/include/Python.h): apt install python3-dev, or the like."
     )
+
+
+def from_source() -> list[str]:
+    """The commands of the documentation that compile what an index has."""
+    dockerfile = (CHECKOUT / "deploy/docker/compiled/Dockerfile").read_text()
+    page = (CHECKOUT / "docs/how-to/compile.md").read_text()
+    [variable] = re.findall(r"^ENV (DAPHNE_LIKE_COMPILE=1)$", dockerfile, re.MULTILINE)
+    [wheel] = re.findall(r"^RUN (pip wheel .*)$", dockerfile, re.MULTILINE)
+    [install] = re.findall(r"^DAPHNE_LIKE_COMPILE=1 pip install .*$", page, re.MULTILINE)
+    return [f"{variable} {wheel}", install]
+
+
+@pytest.mark.parametrize("command", from_source())
+def test_a_command_on_a_page_compiles_where_an_index_has_a_wheel(
+    command: str, archives: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("daphne-like\n")
+    environ = os.environ | {
+        "CC": "no-such-compiler",  # It gets as far as that, and no further.
+        "PIP_FIND_LINKS": str(archives["wheel"].parent),
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip means: none
+        "PIP_NO_INDEX": "1",
+        "PIP_TARGET": str(tmp_path / "target"),
+        "PIP_WHEEL_DIR": str(tmp_path / "wheels"),
+    }
+    pip = f"{shlex.quote(sys.executable)} -m pip "
+    line = command.replace("pip ", pip, 1).replace("--wheel-dir /wheels ", "")
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert "DAPHNE_LIKE_COMPILE: there is no C compiler" in done.stdout + done.stderr
 
 
 def test_another_value_is_refused(tree: Path) -> None:
