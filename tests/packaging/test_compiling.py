@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_packaging import CHECKOUT, archives, copy_of_the_project
-
-__all__ = ["archives"]  # a fixture
+from tests.packaging.builds import CHECKOUT, copy_of_the_project
 
 ASK = "from setuptools import build_meta; print(build_meta.get_requires_for_build_{}())"
 
