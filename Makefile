@@ -37,7 +37,7 @@ NEWER_PYTHON ?= $(call first-since,12,python3.14 python3.13 python3.12 \
 # The compiled server, installed, and what its tests need beside it; no module of ours lies in tree.
 COMPILED := build/compiled
 COMPILED_TREE  := benchmarks deploy docs examples pyproject.toml setup.cfg setup.py tests
-COMPILED_TESTS := unit wire differential packaging/test_compiled.py $(addprefix live/test_,$(addsuffix .py,\
+COMPILED_TESTS := unit wire differential packaging/test_compiled_installation.py $(addprefix live/test_,$(addsuffix .py,\
 	extensions http2 http2_leaks leaks stopping tls websocket_clients websocket_faults websocket_leaks \
 	websocket_stopping workers))
 

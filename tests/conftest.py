@@ -17,9 +17,9 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, where the server is compiled, the tests that are marked ``interpreted``."""
+    """Leave out, where the server is compiled, the tests that are marked ``pure``."""
     for item in items if is_compiled() else ():
-        for mark in item.iter_markers("interpreted"):
+        for mark in item.iter_markers("pure"):
             item.add_marker(pytest.mark.skip(reason=f"the server is compiled: {mark.args[0]}"))
 
 
