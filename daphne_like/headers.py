@@ -35,11 +35,13 @@ SERVER_OWNED = frozenset(
         b"keep-alive",
         b"proxy-connection",
         b"upgrade",
+        b"te",
     )
 )
 """Fields of the connection, not of the response: the server writes them by itself.
 
-"Servers should ignore any Transfer-Encoding header sent to them" (ASGI HTTP spec).
+"Servers should ignore any Transfer-Encoding header sent to them" (ASGI HTTP spec). Over HTTP/2 a
+response with one of them is malformed (RFC 9113, section 8.2.2).
 """
 
 DEFAULTABLE = frozenset((b"date", b"server"))

@@ -138,7 +138,7 @@ def _checked(raw: Iterable[bytes]) -> Field:
 _NOT_IN_HANDSHAKES = SERVER_OWNED | {b"content-length"}
 """A 101 has no body (RFC 9110, section 8.6)."""
 
-_OF_THE_MESSAGE = SERVER_OWNED | {b"content-length", b"host", b"te", b"trailer"}
+_OF_THE_MESSAGE = SERVER_OWNED | {b"content-length", b"host", b"trailer"}
 
 _NOT_IN_TRAILERS = _OF_THE_MESSAGE | frozenset(
     (b"authorization", b"content-encoding", b"content-range", b"content-type", b"set-cookie")

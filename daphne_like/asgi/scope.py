@@ -7,10 +7,10 @@ request came from, nor what becomes of it.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from daphne_like.exchange import Request
 from daphne_like.handshake import offered_protocols
+from daphne_like.targets import unescaped
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -106,9 +106,7 @@ def websocket_scope(request: Request, root_path: str, state: dict[str, Any] | No
 
 def decoded_path(raw: bytes) -> str:
     """The path "with percent-encoded sequences and UTF-8 byte sequences decoded"."""
-    if b"%" in raw:
-        raw = unquote_to_bytes(raw)
-    return raw.decode("utf-8", "replace")
+    return unescaped(raw).decode("utf-8", "replace")
 
 
 def lifespan_scope(state: dict[str, Any]) -> Scope:

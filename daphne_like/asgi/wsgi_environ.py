@@ -7,10 +7,10 @@ is done with the environ.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from daphne_like.asgi.scope import Scope
 from daphne_like.exchange import Fields
+from daphne_like.targets import unescaped
 
 _PORTS = {"http": "80", "https": "443"}
 
@@ -73,7 +73,7 @@ def _paths(scope: Scope) -> tuple[str, str]:
     A proxy in front may have cut the first off already.
     """
     raw = scope["raw_path"]
-    path = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
+    path = unescaped(raw).decode("latin-1")
     script = scope["root_path"].rstrip("/").encode().decode("latin-1")
     if script and (path == script or path.startswith(script + "/")):
         path = path[len(script) :]

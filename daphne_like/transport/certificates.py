@@ -139,7 +139,7 @@ class Certificates:
         yield from self._source.files()
         for name in (self._policy.authorities, self._policy.dh_parameters):
             if name is not None:
-                yield Path(name)
+                yield from _and_files(Path(name))
 
     def _read(self) -> ServerContext:
         """Read all files, any of which may vanish, or be closed to us, at any moment."""
@@ -218,6 +218,13 @@ def chooser(table: dict[str, ServerContext]) -> Callable[[ssl.SSLObject, str | N
             connection.context = found
 
     return choose
+
+
+def _and_files(place: Path) -> Iterator[Path]:
+    """A file; or a directory and, as far as they can be seen, the files in it."""
+    yield place
+    with suppress(OSError):
+        yield from sorted(place.iterdir())
 
 
 def _stamp(file: Path) -> tuple[str, ...]:

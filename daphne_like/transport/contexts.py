@@ -224,11 +224,11 @@ def facts(connection: ssl.SSLObject) -> dict[str, Any]:
     """What ASGI's extension ``tls`` has for a connection whose handshake is over."""
     context: Any = connection.context
     cipher: Any = connection.cipher()
-    chain = client_chain(connection) if context.verify_mode else []
+    shown = client_chain(connection) if context.verify_mode else []
     return {
         "server_cert": context.certificate,
-        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der) for der in chain],
-        "client_cert_name": _subject_of(chain[0]) if chain else None,
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der) for der in shown],
+        "client_cert_name": _subject_of(shown[0]) if shown else None,
         "client_cert_error": None,  # With one there is no connection.
         "tls_version": _VERSION_NUMBERS[str(connection.version())],
         "cipher_suite": context.suites[cipher[0]],
@@ -248,21 +248,23 @@ def _subject_of(der: bytes) -> str | None:
 def client_chain(connection: ssl.SSLObject) -> list[bytes]:
     """The client's certificate, and those that vouch for it up to an authority, in DER.
 
-    Nothing where it has shown none; itself alone where OpenSSL has kept no more.
+    Nothing where it has shown none. Of a resumed session the authority itself is not known: OpenSSL
+    keeps what the client has sent.
     """
     own = connection.getpeercert(True)
-    return [] if own is None else verified_chain(connection) or [own]
+    if own is None:
+        return []
+    return chain_of(connection, "verified") or chain_of(connection, "unverified") or [own]
 
 
-def verified_chain(connection: Any) -> list[bytes]:
-    """The chain as it was verified, in DER: public from Python 3.13 on.
+def chain_of(connection: Any, kind: str) -> list[bytes]:
+    """The chain as it was ``verified``, or ``unverified``, in DER: public from Python 3.13 on.
 
     Before that only the object below has it, and that has stayed the same from 3.10 to 3.14.
     """
-    if hasattr(connection, "get_verified_chain"):
-        found: list[bytes] = connection.get_verified_chain()
+    name = f"get_{kind}_chain"
+    if hasattr(connection, name):
+        found: list[bytes] = getattr(connection, name)()
         return found
-    inner: Any = connection._sslobj
-    return [
-        ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in inner.get_verified_chain() or ()
-    ]
+    kept = getattr(connection._sslobj, name)()
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in kept or ()]

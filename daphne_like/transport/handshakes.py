@@ -116,11 +116,13 @@ class Handshakes:
         self._due = False
         self._begun = 0
         room = min(_AT_A_TIME, self._most - len(self._under_way))
-        for connection in list(islice(self._waiting, room)):
-            del self._waiting[connection]
-            self._begin(connection)
-            connection.proceed()
-        self._expect_turn()
+        try:
+            for connection in list(islice(self._waiting, room)):
+                del self._waiting[connection]
+                self._begin(connection)
+                connection.proceed()
+        finally:  # Who breaks does not stop those behind him.
+            self._expect_turn()
 
     def failed(self, peer: Any, reason: str, level: int = logging.WARNING) -> None:
         """A connection is closed without a protocol: log it, but for a flood."""

@@ -32,6 +32,9 @@ little more than this, whatever it has carried.
 _BULK = 64 * 1024
 """Bytes that are encrypted at a time, into the buffer that all connections have in common."""
 
+_MUCH = 128 * 1024
+"""Bytes that come at once, after which it is everybody else's turn."""
+
 _AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
 """Bytes of a record beside what it carries, at the most where nobody pads."""
 
@@ -59,6 +62,8 @@ class Records(ArrivingTransport):
     _over = False
     """The peer has said that it sends no more."""
     _end_said = False
+    _paused = False
+    """The protocol wants nothing to come."""
     _empty = 0
     """Bytes that have come and carried nothing, a record that is not whole yet among them."""
     _most_empty = 0
@@ -86,6 +91,8 @@ class Records(ArrivingTransport):
         size = len(data)
         if size > _PORTION or self._empty:
             plain = b"".join(self._portions(data))
+            if size > _MUCH:
+                self._rest()
         else:
             self._feed(data)
             plain = self._next(size or _RECORD)
@@ -100,6 +107,15 @@ class Records(ArrivingTransport):
             self._deliver(plain)
         if self._over:
             self._loop.call_soon(self._end_reading)
+
+    def _rest(self) -> None:
+        """Let others go first: as long as so much comes uvloop reads on, 32 times in one turn."""
+        self._native.pause_reading()
+        self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._paused:
+            self.resumeProducing()
 
     def _answer(self) -> None:
         """Send what OpenSSL answers by itself to some records, unless our side is closed."""
@@ -159,6 +175,14 @@ class Records(ArrivingTransport):
         """The peer has said that it sends no more (RFC 8446, section 6.1)."""
         if self.connected and not (self._eof or self.disconnecting or self._aborted):
             self._guarded(super().eof_received)
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        super().resumeProducing()
 
     # --- Writing --------------------------------------------------------------------------
 

@@ -363,7 +363,8 @@ class NativeTransport(SendsFiles, asyncio.Protocol):
 
     def resumeProducing(self) -> None:
         """Read on, unless there is nothing to come."""
-        if self.connected and not (self._eof or self.disconnecting or self._aborted):
+        over = self._eof or self.disconnecting or self._aborted or self._raised
+        if self.connected and not over:
             self._native.resume_reading()
 
     def stopProducing(self) -> None:

@@ -6,14 +6,31 @@ before. It must not know what a certificate is used for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_NAMES = {
+    NameOID.SURNAME: "sn",
+    NameOID.GIVEN_NAME: "givenName",
+    NameOID.TITLE: "title",
+    NameOID.INITIALS: "initials",
+    NameOID.GENERATION_QUALIFIER: "generationQualifier",
+    NameOID.DN_QUALIFIER: "dnQualifier",
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.BUSINESS_CATEGORY: "businessCategory",
+    NameOID.POSTAL_ADDRESS: "postalAddress",
+    NameOID.POSTAL_CODE: "postalCode",
+    NameOID.EMAIL_ADDRESS: "emailAddress",
+}
+"""Names of RFC 4519 that `cryptography` does not use, and one that everybody does."""
 
 _LIFE = timedelta(days=397)
 """Longer than this no browser lets a certificate be."""
@@ -22,6 +39,19 @@ _BEFORE = timedelta(hours=1)
 """Clocks differ."""
 
 
+_ODD = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+
+
+@contextmanager
+def _odd_is_wrong() -> Iterator[None]:
+    """Make a :class:`ValueError` of what OpenSSL takes and `cryptography` does not."""
+    try:
+        yield
+    except _ODD as error:
+        raise ValueError(str(error)) from None
+
+
+@_odd_is_wrong()
 def names_of(pem: bytes) -> list[str]:
     """The host names and addresses that the first certificate of `pem` is for, in lower case.
 
@@ -37,11 +67,34 @@ def names_of(pem: bytes) -> list[str]:
     return [host.lower() for host in hosts] + [str(address) for address in addresses]
 
 
+@_odd_is_wrong()
 def subject_of(der: bytes) -> str:
-    """The subject of a certificate, spelt as RFC 4514 says."""
-    return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    """The subject of a certificate, spelt as RFC 4514 says.
+
+    Raises :class:`ValueError` for what is none.
+    """
+    subject = x509.load_der_x509_certificate(der).subject
+    return ",".join("+".join(map(_spelt, each)) for each in reversed(subject.rdns))
 
 
+def _spelt(attribute: x509.NameAttribute[Any]) -> str:
+    """By the name of its type, or, where that is a number, in hexadecimal (section 2.4)."""
+    spelt = attribute.rfc4514_string(_NAMES)
+    if spelt[0].isalpha():
+        return spelt
+    encoded = x509.Name([attribute]).public_bytes()
+    for _ in "a sequence", "a set", "a sequence":
+        encoded = encoded[_ahead(encoded) :]
+    number = _ahead(encoded) + encoded[1]
+    return f"{attribute.oid.dotted_string}=#{encoded[number:].hex()}"
+
+
+def _ahead(encoded: bytes) -> int:
+    """Bytes of type and length in front of what is encoded."""
+    return 2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0)
+
+
+@_odd_is_wrong()
 def times_of(pem: bytes) -> tuple[datetime, datetime]:
     """When the first certificate of `pem` begins and ends.
 

@@ -36,12 +36,14 @@ from daphne_like.wire.http2_engine import (
     TrailersReceived,
     WindowUpdated,
 )
-from daphne_like.wire.http2_file import CAN_READ_FILES
 from daphne_like.wire.http2_output import Output
 from daphne_like.wire.http2_request import Head, HeadReader
-from daphne_like.wire.http2_stream import HTTP2Stream
+from daphne_like.wire.http2_stream import NOTHING, PUSHED, SUPPORTS, HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
+
+_MUCH = 128 * 1024
+"""Bytes that come at once, after which it is everybody else's turn."""
 
 
 class _Promised(NamedTuple):
@@ -70,7 +72,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
         self._served = 0
         self._newest = 0
-        self._pushing = True
+        self._pushes = 0
         self._resets = Bucket(shared.clock.seconds, limits.http2_resets, limits.http2_reset_rate)
         self._control = Bucket(
             shared.clock.seconds, limits.http2_control_frames, limits.http2_control_rate
@@ -88,7 +90,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         except RemoteFault as fault:
             self._refuse(event, fault)
             return
-        supports = _SUPPORTS[self._pushing, reader.framing.trailers] if number % 2 else _PUSHED
+        supports = SUPPORTS[self._pushes > 0, reader.framing.trailers] if number % 2 else PUSHED
         stream = HTTP2Stream(self, number, supports)
         heads = self._heads + reader.size
         full = heads > self._most_heads or len(self._streams) >= self._most_streams
@@ -127,7 +129,7 @@ class HTTP2Connection(Output, Patience, Protocol):
     def _refuse(self, event: RequestReceived | _Promised, fault: RemoteFault) -> None:
         """Answer in the application's place; what follows on the stream is thrown away."""
         number = event.stream_id
-        stream = self._streams[number] = HTTP2Stream(self, number, _NOTHING)
+        stream = self._streams[number] = HTTP2Stream(self, number, NOTHING)
         stream.ended = event.end_stream
         stream.refuse(fault, bodiless=(b":method", b"HEAD") in event.headers)
 
@@ -144,8 +146,13 @@ class HTTP2Connection(Output, Patience, Protocol):
         return False
 
     def push(self, parent: int, target: bytes, fields: Fields) -> None:
-        """Promise the response to a GET of `target` on the stream `parent`, and open it."""
-        if not self._pushing:
+        """Promise the response to a GET of `target` on the stream `parent`, and open it.
+
+        Nothing is promised beyond what the client takes at a time, which would wait for it, nor
+        beyond what it may have of streams.
+        """
+        pushed = sum(1 for number in self._streams if not number % 2)
+        if pushed >= self._pushes or len(self._streams) >= self._most_streams:
             return
         reader = self._reader
         head = reader.pushed(target, fields, self._streams[parent].authority)
@@ -187,12 +194,16 @@ class HTTP2Connection(Output, Patience, Protocol):
                 self.count_reset()
             return
         self._heads -= stream.size
-        if stream.live or self.full:
+        reason = "the client has reset the stream"
+        if event.local_error is not None:
+            reason = "more fields than can be sent"
+            self.refused(RemoteFault(500, reason))
+        elif stream.live or self.full:
             # An answer that waits for the transport ends by a reset only; the engine counts those
             # too, but we would hear of it when it writes.
             self.count_reset()
         if stream.live or stream.owed:
-            stream.closed("the client has reset the stream")
+            stream.closed(reason)
         if not self._streams:
             self._all_closed()
 
@@ -210,9 +221,8 @@ class HTTP2Connection(Output, Patience, Protocol):
     # --- Events of the connection -------------------------------------------------------------
 
     def _settings_received(self, event: SettingsReceived) -> None:
-        pushing = engine_room.enables_push(event)
-        if pushing is not None:
-            self._pushing = pushing
+        with suppress(NGH2Error):  # The engine may have ended it meanwhile.
+            self._pushes = engine_room.pushes_at_once(self.engine)
         self._count_control(event)
 
     def _count_control(self, event: Event) -> None:
@@ -223,10 +233,17 @@ class HTTP2Connection(Output, Patience, Protocol):
         if not self._resets.take():
             self._end_abuse("too many streams reset")
 
-    def _end_abuse(self, reason: str) -> None:
+    def _priority_updated(self, event: PriorityUpdateReceived) -> None:
+        """The engine schedules by it; of no stream it would not mind (RFC 9218, section 7.1)."""
+        if event.prioritized_stream_id:
+            self._count_control(event)
+        else:
+            self._end_abuse("a priority for no stream", engine_room.PROTOCOL_ERROR)
+
+    def _end_abuse(self, reason: str, code: int = engine_room.ENHANCE_YOUR_CALM) -> None:
         """A client that costs more than it asks for: GOAWAY, and no stream survives it."""
         with suppress(NGH2Error):  # The engine may be about to end it by itself.
-            self.engine.terminate_connection(engine_room.ENHANCE_YOUR_CALM)
+            self.engine.terminate_connection(code)
         self._lost_protocol(reason)
 
     def _goaway_received(self, event: GoAwayReceived) -> None:
@@ -326,6 +343,10 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._take_events()
         self._reading = False
         self.flush()
+        if len(data) > _MUCH:
+            # As long as so much comes at once uvloop reads on, 32 times in one turn.
+            self.transport.pauseProducing()
+            self.later(self.transport.resumeProducing)
 
     def readConnectionLost(self) -> None:
         """The client sends no more: no stream can go on without its windows."""
@@ -348,29 +369,6 @@ class HTTP2Connection(Output, Patience, Protocol):
         """The connection is lost; ``connectionLost`` does the rest."""
 
 
-_NOTHING: frozenset[str] = frozenset()
-
-_PUSHED = frozenset(("http.response.pathsend", "http.response.zerocopysend") * CAN_READ_FILES)
-"""Works on every stream. Nothing is pushed, nor hinted at, for what was pushed itself (RFC 9113,
-section 8.4)."""
-
-
-def _supports(pushes: bool, trailers: bool) -> frozenset[str]:
-    """What works on a stream, by what the client has said of itself and of the request."""
-    there = {
-        "http.response.early_hint": True,
-        "http.response.push": pushes,
-        "http.response.trailers": trailers,
-    }
-    return _PUSHED.union(name for name, is_there in there.items() if is_there)
-
-
-_SUPPORTS = {
-    (pushes, trailers): _supports(pushes, trailers)
-    for pushes in (False, True)
-    for trailers in (False, True)
-}
-
 _REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
     RequestReceived: HTTP2Connection._request_received,
     DataReceived: HTTP2Connection._data_received,
@@ -378,7 +376,7 @@ _REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
     StreamClosed: HTTP2Connection._stream_closed,
     SettingsReceived: HTTP2Connection._settings_received,
     PingReceived: HTTP2Connection._count_control,
-    PriorityUpdateReceived: HTTP2Connection._count_control,
+    PriorityUpdateReceived: HTTP2Connection._priority_updated,
     PingAcknowledged: HTTP2Connection._ping_acknowledged,
     WindowUpdated: HTTP2Connection._window_updated,
     GoAwayReceived: HTTP2Connection._goaway_received,

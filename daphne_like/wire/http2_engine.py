@@ -19,6 +19,7 @@ from ngh2 import (
     NGH2Error,
     PingAcknowledged,
     PingReceived,
+    Priority,
     PriorityUpdateReceived,
     RequestReceived,
     Role,
@@ -52,6 +53,8 @@ __all__ = [
     "last_words",
     "made_engine",
     "named",
+    "pushes_at_once",
+    "share",
 ]
 
 NO_ERROR = 0x00
@@ -65,7 +68,14 @@ _BEYOND = 2
 """The engine gives up a connection whose head is so many times over its limit: until there, we
 answer its stream, 431, and others go on."""
 
+_LARGEST_HEAD = 1024 * 1024
+"""Bytes of fields that an application may send at once; more breaks the stream off."""
+
 _LARGEST_WINDOW = 2**31 - 1
+
+_NOTHING_SAID = Priority(3, False)
+_IN_TURNS = Priority(3, True)
+_FIRST = Priority(0, True)
 
 
 def made_engine(limits: Limits) -> Connection:
@@ -84,6 +94,7 @@ def made_engine(limits: Limits) -> Connection:
         stream_reset_rate_limit=(2 * limits.http2_resets, 2 * limits.http2_reset_rate),
         glitch_rate_limit=(10 * limits.http2_resets, 10 * limits.http2_reset_rate),
         max_outbound_ack=limits.http2_control_frames,
+        max_send_header_block_length=_LARGEST_HEAD,
     )
     engine = Connection(Role.SERVER, configuration)
     window = min(limits.read_budget, _LARGEST_WINDOW)
@@ -101,10 +112,21 @@ def made_engine(limits: Limits) -> Connection:
     return engine
 
 
-def enables_push(event: SettingsReceived) -> bool | None:
-    """Whether the peer's SETTINGS allow pushes; ``None`` where they do not say."""
-    value = event.settings.get(Setting.ENABLE_PUSH)
-    return None if value is None else value == 1
+def pushes_at_once(engine: Connection) -> int:
+    """How many pushes the peer takes at a time, by its SETTINGS (RFC 9113, section 8.4)."""
+    said: dict[int, int] = engine.remote_settings
+    return said[Setting.MAX_CONCURRENT_STREAMS] if said[Setting.ENABLE_PUSH] else 0
+
+
+def share(engine: Connection, number: int, *, first: bool = False) -> None:
+    """Let a stream whose client has said nothing of its priority have turns with others.
+
+    By the book (RFC 9218, section 4.2) such streams go one after the other. Behind a long one a
+    proxy would wait with what all its other clients have asked for. What is to go `first` does
+    not wait for the rest either: a socket's few bytes, and its pings.
+    """
+    if engine.get_stream_priority(number) == _NOTHING_SAID:
+        engine.set_stream_priority(number, _FIRST if first else _IN_TURNS)
 
 
 def named(code: int) -> str:

@@ -22,7 +22,8 @@ class Output:
     """The outgoing half of one connection.
 
     ``full`` says that the transport takes no more for now, ``backlog`` that something waits for
-    the client's windows, ``flush_due`` that the next turn of the loop writes.
+    the client's windows, ``awaited`` that an application waits for room, ``flush_due`` that the
+    next turn of the loop writes.
     """
 
     engine: Connection
@@ -32,7 +33,7 @@ class Output:
     _shared: Shared
     _streams: dict[int, HTTP2Stream]
 
-    full = backlog = flush_due = False
+    full = backlog = awaited = flush_due = False
     _reading = False
     """Events are being handed out: what they bring about is written afterwards."""
     _flushing = False
@@ -62,21 +63,26 @@ class Output:
         self.flush_due = False
         if self._over:
             return
-        self._write_out()
+        in_portions = self.awaited
+        self._write_out(in_portions=in_portions)
         queued = self.engine.queued_body_size()
         if queued or self.backlog:
             self._look_at_queues(queued > 0)
+        if in_portions and self._mid_frame and not self.full:
+            # Whoever is most urgent sends on before others have the room that it has left.
+            self._flush_later()
         if not self._reading:
             self._take_events()
 
     def _look_at_queues(self, backlog: bool) -> None:
         self.backlog = backlog
+        self.awaited = False
         self._flushing = True
         for stream in list(self._streams.values()):
             stream.look_at_queue()
         self._flushing = False
 
-    def _write_out(self) -> None:
+    def _write_out(self, *, in_portions: bool = False) -> None:
         engine, write = self.engine, self.transport.write
         while not self.full and not self._dead:
             data = engine.data_to_send(_AT_A_TIME)
@@ -84,7 +90,7 @@ class Output:
                 return
             write(data)
             self._mid_frame = len(data) == _AT_A_TIME
-            if not self._mid_frame:
+            if in_portions or not self._mid_frame:
                 return
 
     def later(self, call: Callable[[], object]) -> None:
@@ -106,10 +112,7 @@ class Output:
             self._write_out()
             self._linger()
             return
-        waiting = [stream for stream in self._streams.values() if not stream.stalled]
         self.flush()
-        for stream in waiting:
-            stream.drained()
 
     if TYPE_CHECKING:  # What the connection does.
 

@@ -7,10 +7,10 @@ when, is the connection's. It must not know how a request is read, frames, ASGI 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from daphne_like.exchange import Exchange, Fields, ResponseHead
-from daphne_like.wire.http2_engine import CANCEL, INTERNAL_ERROR, NGH2Error
+from daphne_like.wire.http2_engine import CANCEL, INTERNAL_ERROR, NGH2Error, share
 from daphne_like.wire.http2_file import Reading
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ class ResponseSide:
     supports: frozenset[str]
 
     @property
-    def stalled(self) -> bool:
-        """Whether it waits for its own client's window."""
-        return self._stalled
-
-    @property
     def full(self) -> bool:
-        return self._stalled or self._connection.full
+        """Whether enough of it waits: for the client's window, or for those that go first.
+
+        That the transport takes nothing more is not asked. The engine needs something of each
+        stream to choose from, or whoever sends next would have the connection.
+        """
+        return self._stalled
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the whole response: its frames leave with those of other streams."""
@@ -105,18 +105,27 @@ class ResponseSide:
         except NGH2Error:
             return
         budget = connection.write_budget
-        if engine.queued_body_size(self._id) > budget:
+        much = engine.queued_body_size(self._id) > budget
+        if much and not connection.awaited:
             connection.flush()
-            self._stalled = engine.queued_body_size(self._id) > budget
         else:
             connection.written()
+        if much and engine.queued_body_size(self._id) > budget:
+            self._wait()
+
+    def _wait(self) -> None:
+        """There is more to send than leaves now: what is long has turns with others."""
+        self._stalled = self._connection.awaited = True
+        with suppress(NGH2Error):
+            share(self._engine, self._id)
 
     def send_file(self, file: int, offset: int, count: int) -> None:
         """Send a part of a file, read piece by piece as the client takes it."""
         if not count:
             return
         self._file = Reading(file, offset, count)
-        self._stalled = self._connection.backlog = True
+        self._connection.backlog = True
+        self._wait()
         self._connection.written()
 
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
@@ -154,6 +163,8 @@ class ResponseSide:
         connection = self._connection
         defaults = connection.defaults.listed(head.own)
         self._send_fields([(b":status", b"200"), *_lowered(head.fields), *defaults])
+        with suppress(NGH2Error):
+            share(self._engine, self._id, first=True)
         connection.written()
         connection.later(self._deliver_ahead)
 
@@ -196,12 +207,15 @@ class ResponseSide:
         elif sent or self._write_due is None:
             self._write_due = connection.in_time(connection.limits.write_timeout)
         if file is not None:
-            connection.backlog = True
+            connection.backlog = connection.awaited = True
             if queued <= connection.write_budget and not connection.full:
                 self._send_file_on(file)
-        elif self._stalled and queued * 2 <= connection.write_budget:
-            self._stalled = False
-            self.drained()
+        elif self._stalled:
+            if queued * 2 <= connection.write_budget:
+                self._stalled = False
+                cast(Exchange, self.exchange).drained()
+            else:
+                connection.awaited = True
 
     def _send_file_on(self, file: Reading) -> None:
         try:
@@ -220,11 +234,6 @@ class ResponseSide:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def drained(self) -> None:
-        """The client has read enough, or the transport: the application may send on."""
-        if self.exchange is not None and not self.full:
-            self.exchange.drained()
 
     if TYPE_CHECKING:  # What the stream does.
         from daphne_like.wire.http2_engine import Connection as _Engine

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Exchange, Progress, ResponseHead
 from daphne_like.wire.http2_engine import CANCEL, NO_ERROR, NGH2Error
+from daphne_like.wire.http2_file import CAN_READ_FILES
 from daphne_like.wire.http2_response import ResponseSide
 
 if TYPE_CHECKING:
@@ -277,3 +278,26 @@ _DUES = (
     ("_write_due", HTTP2Stream._look_at_reader),
 )
 """What a stream may wait for, each until a moment. One that is over may end another."""
+
+NOTHING: frozenset[str] = frozenset()
+
+PUSHED = frozenset(("http.response.pathsend", "http.response.zerocopysend") * CAN_READ_FILES)
+"""Works on every stream. Nothing is pushed, nor hinted at, for what was pushed itself (RFC 9113,
+section 8.4)."""
+
+
+def _supports(pushes: bool, trailers: bool) -> frozenset[str]:
+    """What works on a stream, by what the client has said of itself and of the request."""
+    there = {
+        "http.response.early_hint": True,
+        "http.response.push": pushes,
+        "http.response.trailers": trailers,
+    }
+    return PUSHED.union(name for name, is_there in there.items() if is_there)
+
+
+SUPPORTS = {
+    (pushes, trailers): _supports(pushes, trailers)
+    for pushes in (False, True)
+    for trailers in (False, True)
+}

@@ -67,9 +67,10 @@ def test_a_stream_arrives_whole_and_events_one_by_one(client):
 
 
 @every
-def test_an_error_in_a_view_is_a_500_and_the_connection_goes_on(client):
+def test_an_error_in_a_view_is_a_500_and_the_connection_goes_on(server, client):
     assert client.get("/error").status_code == 500
     assert client.get("/json").status_code == 200
+    assert server.stderr.wait_for("ValueError: the view's own error")
 
 
 @every

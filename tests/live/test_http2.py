@@ -91,6 +91,28 @@ def test_where_http2_needs_tls_the_preface_is_answered_505() -> None:
         assert server.get("/").body == b"hello"
 
 
+def test_without_its_engine_the_log_says_what_brings_it(tmp_path: Path, tool: Tool) -> None:
+    missing = "raise ModuleNotFoundError('No module named ngh2', name='ngh2')"
+    (tmp_path / "ngh2.py").write_text(missing)
+    way = encrypted(tmp_path)
+    options, path = (*QUIET, *way.server), {"PYTHONPATH": str(tmp_path)}
+    with Serving("multiplexed:app", *options, environment=path) as server:
+        [line] = server.stderr.wait_for("HTTP/2 is off")
+        assert line.endswith("pip install 'daphne-like[http2]' brings it")
+        shown = [*way.curl, "-sS", "-o", "/dev/null", "-w", "%{http_version} %{http_code}"]
+        assert run([tool("curl"), *shown, way.base(server)]) == "1.1 200"
+
+
+def test_a_socket_may_be_denied(server: Serving, way: Way) -> None:
+    with closing(way.connect(server)) as connection:
+        client = Client(connection, way.scheme)
+        denied = client.open("/deny")
+        client.wait_until(lambda: client.bodies.get(denied) == b"first log in")
+        assert client.statuses[denied] == 401
+        stream = client.ask("/")
+        client.wait_until(lambda: client.bodies.get(stream) == b"hello")
+
+
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_tls_agrees_on_it_wherever_it_listens_and_after_a_renewal(
     loop: str, tmp_path: Path

@@ -49,7 +49,9 @@ def connected(server: Serving, index: int = 0, **more: Any) -> Iterator[ssl.SSLS
     context = more.get("context") or client_context()
     with (
         server.connect(index) as plain,
-        context.wrap_socket(plain, server_hostname=more.get("name", "localhost")) as client,
+        context.wrap_socket(
+            plain, server_hostname=more.get("name", "localhost"), session=more.get("session")
+        ) as client,
     ):
         yield client
 
@@ -100,6 +102,19 @@ def test_nothing_is_negotiated_anew_nor_compressed(tmp_path, openssl, loop) -> N
         assert "Compression: NONE" in said
         assert "no renegotiation" in said
         assert "Secure Renegotiation IS supported" in said, "which means it cannot be forged"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_resumed_where_nobody_asks_for_a_certificate(tmp_path, version) -> None:
+    context = client_context()
+    context.minimum_version = context.maximum_version = version
+    with serving(tmp_path) as server:
+        with connected(server, context=context) as client:
+            first = told(client)
+            session = client.session
+        with connected(server, context=context, session=session) as client:
+            assert client.session_reused
+            assert told(client) == first
 
 
 def test_the_operator_may_ask_for_more(tmp_path, openssl) -> None:
@@ -243,20 +258,20 @@ def test_an_application_sees_the_certificate_of_its_client(tmp_path, curl, loop)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_one_that_comes_back_is_seen_again(tmp_path, curl, loop, version) -> None:
     """Where it would have resumed its session, too."""
-    context = client_context(authority().issue("client"), tmp_path)
+    shown = Authority("between", authority()).issue("client")
+    context = client_context(shown, tmp_path)
     context.minimum_version = context.maximum_version = version
     asked = ["--ssl-cert-reqs", "optional", "--ssl-ca-certs", str(tmp_path / "ca.pem")]
     with serving(tmp_path, "--loop", loop, *asked) as server:
         with connected(server, context=context) as client:
             first = told(client)["tls"]
             session = client.session
-        with (
-            server.connect() as plain,
-            context.wrap_socket(plain, server_hostname="localhost", session=session) as client,
-        ):
+        with connected(server, context=context, session=session) as client:
+            assert client.session_reused == (version is ssl.TLSVersion.TLSv1_2)
             again = told(client)["tls"]
         assert again["client_cert_name"] == first["client_cert_name"] == "CN=client"
-        assert again["client_cert_chain"][0] == first["client_cert_chain"][0]
+        for seen in (first, again):
+            assert "".join(seen["client_cert_chain"][:2]) == shown.chain.decode()
         with connected(server) as client:
             assert told(client)["tls"]["client_cert_chain"] == []
 

@@ -93,11 +93,15 @@ class Authority:
             builder = builder.add_extension(alternatives, False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, *names: str, subject: str | None = None, days: float = 30) -> Issued:
-        """A certificate for `names`; `subject` is spelt as RFC 4514 says."""
+    def issue(
+        self, *names: str, subject: str | x509.Name | None = None, days: float = 30
+    ) -> Issued:
+        """A certificate for `names`; `subject` may be spelt as RFC 4514 says."""
         key = ec.generate_private_key(ec.SECP256R1())
-        spelt = subject or f"CN={names[0] if names else 'nobody'}"
-        made = self.sign(x509.Name.from_rfc4514_string(spelt), key, names, days=days)
+        name = subject or f"CN={names[0] if names else 'nobody'}"
+        if isinstance(name, str):
+            name = x509.Name.from_rfc4514_string(name)
+        made = self.sign(name, key, names, days=days)
         secret = key.private_bytes(
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

@@ -87,7 +87,13 @@ class TestResponseFields:
     def test_the_connections_own_are_left_out(self) -> None:
         fields = [
             (name, b"x")
-            for name in (b"Transfer-Encoding", b"keep-alive", b"Upgrade", b"proxy-connection")
+            for name in (
+                b"Transfer-Encoding",
+                b"keep-alive",
+                b"Upgrade",
+                b"proxy-connection",
+                b"TE",
+            )
         ]
         head = response_head(200, fields, "GET")
         assert head.fields == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daphne_like.targets import BadTarget, ascii_target, target_of
+from daphne_like.targets import BadTarget, ascii_target, target_of, unescaped
 
 ESCAPED = b'"#<>\\'
 
@@ -29,6 +29,19 @@ def test_no_byte_is_lost_and_none_can_break_a_line(raw: bytes) -> None:
     assert all(33 <= byte < 127 for byte in spelled)
     assert unquote_to_bytes(spelled) == unquote_to_bytes(raw)
     assert ascii_target(spelled) == spelled
+
+
+PIECES = [b"%", b"=", b"%41", b"%3d", b"%25", b"%0d%0A", b"=0A", b"_", b" ", b"\n", b"\xff", b"a0"]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map(b"".join))
+def test_escapes_are_what_the_library_takes_them_for(raw: bytes) -> None:
+    assert unescaped(raw) == unquote_to_bytes(raw)
+
+
+def test_many_of_them_are_not_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("daphne_like.targets.unquote_to_bytes")
+    assert unescaped(b"/" + b"%41" * 1000) == b"/" + b"A" * 1000
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ class TestFlow:
         while not wire.last.stream.full:
             wire.last.send(b"x" * 16 * KIB)
             pieces += 1
-            assert pieces <= 5
+            assert pieces <= 9
         assert "drained" not in wire.last.events
         wire.read_on()
         assert wire.last.events[-1] == "drained"

@@ -349,3 +349,17 @@ def test_the_authorities_are_looked_at_too(tmp_path: Path, caplog: Any) -> None:
     place = tmp_path / "server.pem"
     assert caplog.messages == [f"Read the certificates of {place} and {tmp_path} again"]
     assert certificates.context.verify_mode == ssl.CERT_OPTIONAL
+
+
+def test_those_of_a_directory_too(tmp_path: Path) -> None:
+    source = Source(pair(localhost().write_in_one(tmp_path)))
+    authorities = tmp_path / "ca"
+    authorities.mkdir()
+    (authorities / "0.0").write_bytes(authority().pem)
+    certificates = Certificates(source, Policy(clients="optional", authorities=str(authorities)))
+    before = certificates.context
+    certificates.check()
+    assert certificates.context is before
+    (authorities / "0.0").write_bytes(authority().pem * 2)
+    certificates.check()
+    assert certificates.context is not before

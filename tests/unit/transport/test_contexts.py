@@ -14,10 +14,10 @@ from daphne_like.transport import x509
 from daphne_like.transport.contexts import (
     Pair,
     Policy,
+    chain_of,
     client_chain,
     context_for,
     facts,
-    verified_chain,
 )
 from tests.support.certificates import (
     Authority,
@@ -115,8 +115,8 @@ def test_a_clients_certificate_is_told_with_its_chain_and_its_name(asking, tmp_p
     between = Authority("between", authority())
     shown = between.issue("client", subject="CN=a\\, b,O=c")
     told = facts(shaken(asking, Client(client_context(shown, tmp_path)))[0])
-    chain = [shown.own.decode(), between.pem.decode(), authority().pem.decode()]
-    assert told["client_cert_chain"] == chain
+    expected = [shown.own.decode(), between.pem.decode(), authority().pem.decode()]
+    assert told["client_cert_chain"] == expected
     assert told["client_cert_name"] == "CN=a\\, b,O=c"
     assert told["client_cert_error"] is None
 
@@ -166,17 +166,25 @@ def test_clients_that_are_asked_shake_hands_anew_each_time(asking, tmp_path) -> 
 
 def test_of_a_chain_that_was_not_kept_the_clients_own_is_left(monkeypatch) -> None:
     class Resumed:
+        sent: tuple[bytes, ...] = ()
+
         def getpeercert(self, binary_form: bool) -> bytes:
             return b"own"
 
         def get_verified_chain(self) -> list[bytes]:
             return []
 
-    assert client_chain(Resumed()) == [b"own"]  # type: ignore[arg-type]
+        def get_unverified_chain(self) -> list[bytes]:
+            return list(self.sent)
+
+    resumed: Any = Resumed()
+    assert client_chain(resumed) == [b"own"]
+    resumed.sent = b"own", b"between"
+    assert client_chain(resumed) == [b"own", b"between"]
 
 
 def test_before_it_was_public_the_chain_is_where_it_was_seen(asking, tmp_path) -> None:
-    """When this fails on a new Python, ``verified_chain`` has to be looked at again."""
+    """When this fails on a new Python, ``chain_of`` has to be looked at again."""
     shown = authority().issue("client")
     server, _ = shaken(asking, Client(client_context(shown, tmp_path)))
     assert hasattr(server, "get_verified_chain") == (sys.version_info >= (3, 13))
@@ -185,7 +193,8 @@ def test_before_it_was_public_the_chain_is_where_it_was_seen(asking, tmp_path) -
         _sslobj = server._sslobj  # type: ignore[attr-defined]
 
     expected = [ssl.PEM_cert_to_DER_cert(pem.decode()) for pem in (shown.own, authority().pem)]
-    assert verified_chain(Before313()) == verified_chain(server) == expected
+    assert chain_of(Before313(), "verified") == chain_of(server, "verified") == expected
+    assert chain_of(Before313(), "unverified") == chain_of(server, "unverified") == expected
 
 
 def test_from_then_on_it_is_public() -> None:
@@ -193,7 +202,7 @@ def test_from_then_on_it_is_public() -> None:
         def get_verified_chain(self) -> list[bytes]:
             return [b"der"]
 
-    assert verified_chain(From313()) == [b"der"]
+    assert chain_of(From313(), "verified") == [b"der"]
 
 
 # --- Files ------------------------------------------------------------------------------------

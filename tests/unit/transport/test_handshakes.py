@@ -58,6 +58,15 @@ def test_of_a_crowd_some_begin_in_each_turn_in_the_order_in_which_they_came(loop
         loop.turn()
 
 
+def test_who_breaks_does_not_stop_those_behind(loop: Loop) -> None:
+    connections, turns = crowd(Handshakes(Roll()), 12)
+    connections[9].proceed = lambda: turns[99]  # type: ignore[assignment]
+    with pytest.raises(IndexError):
+        loop.turn()
+    loop.turn()
+    assert turns == [*range(9), 10, 11]
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_more_are_under_way_than_may_be(loop: Loop, most: int) -> None:
     handshakes = Handshakes(Roll(handshakes=most))

@@ -396,3 +396,33 @@ def test_a_successor_takes_the_place_of_the_protocol(arrive: Any) -> None:
     at.transport.hand_over(second)
     at.say(b"x")
     assert (first.events, second.events) == ([], ["made", "data b'x'"])
+
+
+def test_after_much_at_once_others_have_their_turn(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    at.say(b"x" * 100_000)
+    assert at.native.calls == []
+    at.say(b"x" * 200_000)
+    assert at.native.calls == ["pause"]
+    at.loop.turn()
+    assert at.native.calls == ["pause", "resume"]
+
+
+def test_then_it_reads_on_only_if_the_protocol_wants_to(arrive: Any) -> None:
+    protocol = Notes()
+    at = shaken(arrive, protocol)
+    protocol.dataReceived = lambda data: at.transport.pauseProducing()  # type: ignore[method-assign]
+    at.transport._deliver = protocol.dataReceived
+    at.say(b"x" * 200_000)
+    at.loop.turn()
+    assert at.native.calls == ["pause", "pause"]
+    at.transport.resumeProducing()
+    assert at.native.calls[2:] == ["resume"]
+
+
+def test_what_breaks_in_the_middle_of_much_is_not_read_on(arrive: Any) -> None:
+    at = shaken(arrive, Notes())
+    at.transport.data_received(at.client.says(b"x" * 200_000) + bytes(50))
+    assert at.native.calls == ["pause", "pause"]
+    at.loop.turn()
+    assert at.native.calls == ["pause", "pause", "abort"]

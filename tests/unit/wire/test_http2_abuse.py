@@ -215,6 +215,14 @@ def test_a_flood_of_what_carries_nothing_is_ended(
     assert attacker.told() == 1
 
 
+def test_how_many_frames_of_an_unknown_type_follows_the_resets(attack: Attack) -> None:
+    attacker = attack(http2_resets=10)
+    attacker.send(frame(200) * 90)
+    assert attacker.goaways == []
+    attacker.send(frame(200) * 20)
+    assert attacker.is_ended_for(ENHANCE_YOUR_CALM)
+
+
 HARMLESS = {
     "PING that answers nothing": frame(PING, bytes(8), ACK),
     "WINDOW_UPDATE": window_update(0, 1),
@@ -236,6 +244,17 @@ def test_a_flood_that_costs_nothing_takes_nothing(
     assert len(attacker.wire.outgoing) == 0
     attacker.read()
     assert attacker.is_answered()
+
+
+def test_after_much_at_once_others_have_their_turn(attack: Attack) -> None:
+    attacker = attack(ended=answer)
+    attacker.wire.send(window_update(0, 1) * 8000)
+    assert not attacker.wire.paused
+    attacker.wire.send(window_update(0, 1) * 16000, headers(attacker.next(), packed(GET)))
+    assert attacker.wire.paused
+    assert attacker.open.exchanges == []
+    attacker.clock.advance(0)
+    assert attacker.statuses == {1: 200}
 
 
 def test_who_still_sends_a_priority_with_each_request_is_served(attack: Attack) -> None:

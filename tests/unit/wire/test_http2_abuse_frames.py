@@ -22,6 +22,7 @@ from tests.support.frames import (
     PING,
     POST,
     PREFACE,
+    PRIORITY_UPDATE,
     PROTOCOL_ERROR,
     PUSH_PROMISE,
     RST_STREAM,
@@ -33,6 +34,7 @@ from tests.support.frames import (
     packed,
     ping,
     priority,
+    priority_update,
     reset,
     settings,
     window_update,
@@ -86,6 +88,15 @@ FORBIDDEN = {
     "SETTINGS that answer nothing": (lambda: frame(SETTINGS, b"", ACK), PROTOCOL_ERROR),
     "PUSH_PROMISE of a client": (
         lambda: frame(PUSH_PROMISE, b"\x00\x00\x00\x02" + packed(GET), END_HEADERS, 1),
+        PROTOCOL_ERROR,
+    ),
+    "PRIORITY_UPDATE of no stream": (lambda: priority_update(0), PROTOCOL_ERROR),
+    "PRIORITY_UPDATE of the wrong size": (
+        lambda: frame(PRIORITY_UPDATE, bytes(3)),
+        FRAME_SIZE_ERROR,
+    ),
+    "PRIORITY_UPDATE on a stream": (
+        lambda: frame(PRIORITY_UPDATE, bytes(4), 0, 1),
         PROTOCOL_ERROR,
     ),
     "an unknown frame that is too large": (

@@ -14,12 +14,12 @@ from daphne_like.limits import Limits
 from daphne_like.wire.http2_engine import (
     DenialOfServiceError,
     NGH2Error,
-    SettingsReceived,
-    enables_push,
     last_words,
     made_engine,
     named,
+    pushes_at_once,
 )
+from tests.support.frames import PREFACE, settings
 
 MIB = 1024 * 1024
 
@@ -40,8 +40,8 @@ def announced(**limits: Any) -> tuple[dict[int, int], int]:
 
 
 def test_it_announces_the_limits() -> None:
-    settings, _ = announced(http2_streams=7, read_budget=70_000, head_size=5000)
-    assert settings == {
+    values, _ = announced(http2_streams=7, read_budget=70_000, head_size=5000)
+    assert values == {
         SettingCodes.MAX_CONCURRENT_STREAMS: 7,
         SettingCodes.INITIAL_WINDOW_SIZE: 70_000,
         SettingCodes.MAX_HEADER_LIST_SIZE: 5000,
@@ -60,16 +60,27 @@ def test_it_announces_the_limits() -> None:
     ],
 )
 def test_the_connections_window_has_room_for_twice_all_streams(limits: Any, window: int) -> None:
-    settings, more = announced(**limits)
+    values, more = announced(**limits)
     assert 65535 + more == window
-    assert settings[SettingCodes.INITIAL_WINDOW_SIZE] <= 2**31 - 1
+    assert values[SettingCodes.INITIAL_WINDOW_SIZE] <= 2**31 - 1
 
 
 @pytest.mark.parametrize(
-    ("settings", "enabled"), [({2: 1}, True), ({2: 0}, False), ({3: 100}, None), ({}, None)]
+    ("said", "most"),
+    [
+        ([[]], 2**32 - 1),
+        ([[(2, 1)]], 2**32 - 1),
+        ([[(2, 0)]], 0),
+        ([[(3, 100)]], 100),
+        ([[(3, 0)]], 0),
+        ([[(2, 0)], [(3, 100)]], 0),
+        ([[(3, 100)], [(4, 10)]], 100),
+    ],
 )
-def test_a_client_may_say_whether_it_takes_pushes(settings: Any, enabled: Any) -> None:
-    assert enables_push(SettingsReceived(settings)) is enabled
+def test_a_client_says_how_many_pushes_it_takes(said: Any, most: int) -> None:
+    engine = made_engine(Limits())
+    engine.receive_data(PREFACE + b"".join(settings(*pairs) for pairs in said))
+    assert pushes_at_once(engine) == most
 
 
 @pytest.mark.parametrize(

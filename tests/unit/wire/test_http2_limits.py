@@ -9,10 +9,12 @@ import pytest
 
 from daphne_like.testing import MemoryWire
 from daphne_like.wire.http2 import HTTP2Connection
+from tests.support.attacker import Attacker
 from tests.support.frames import (
     DATA,
     ENHANCE_YOUR_CALM,
     GOAWAY,
+    INTERNAL_ERROR,
     PING,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -25,6 +27,10 @@ from tests.support.http2 import Client, Served, pseudo
 
 Connect = Callable[..., Served]
 KIB = 1024
+
+
+def large(size: int) -> list[tuple[bytes, bytes]]:
+    return [(b"x-large", b"x" * size)]
 
 
 class TestLimits:
@@ -112,17 +118,57 @@ class TestLimits:
         reply = served.ask(method, fields=[(b"x", b"y" * KIB)]).reply
         assert (reply.status, reply.complete, bool(reply.body)) == (431, True, words)
 
-    def test_a_push_beyond_is_refused_and_nobody_is_blamed(
+    def test_a_push_beyond_is_not_promised_and_nobody_is_blamed(
         self, connect: Connect, caplog: Any
     ) -> None:
-        served = connect(http2_streams=1)
+        served = connect(http2_streams=2)
         asked = served.ask()
+        page = served.last
+        for _ in range(3):
+            page.stream.push(b"/a", [])
+        assert served.frames("PUSH_PROMISE") == [1]
+        served.last.answer(b"pushed")
+        page.answer(b"hi")
+        assert asked.reply.body == b"hi"
+        assert served.replies[2].body == b"pushed"
+        assert caplog.messages == []
+
+    def test_nor_is_one_whose_tasks_go_on(self, connect: Connect) -> None:
+        served = connect(http2_streams=2)
+        gone = served.ask()
+        served.last.lingers = True
+        gone.cancel()
+        served.ask()
         served.last.stream.push(b"/a", [])
         assert served.replies[2].reset == REFUSED_STREAM
-        served.last.answer(b"hi")
-        assert asked.reply.body == b"hi"
-        assert len(caplog.messages) == 1
-        assert len(served.requests) == 1
+        assert len(served.requests) == 2
+
+
+class TestLargeHeadsOfTheApplication:
+    def test_they_are_sent(self, attack: Callable[..., Attacker]) -> None:
+        attacker = attack(ended=lambda exchange: exchange.answer(b"hi", fields=large(200 * KIB)))
+        stream = attacker.ask()
+        assert attacker.body(stream) == b"hi"
+        assert attacker.complete(stream)
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            lambda exchange: exchange.answer(b"hi", fields=large(2 * KIB * KIB)),
+            lambda exchange: exchange.start(b"hi", fields=large(2 * KIB * KIB)),
+            lambda exchange: (exchange.start(b"hi"), exchange.stream.end(large(2 * KIB * KIB))),
+        ],
+        ids=["whole", "in pieces", "trailers"],
+    )
+    def test_too_large_ones_break_off_and_are_not_the_clients_fault(
+        self, attack: Callable[..., Attacker], caplog: Any, act: Any
+    ) -> None:
+        attacker = attack(ended=act, http2_resets=3)
+        streams = [attacker.ask() for _ in range(10)]
+        assert attacker.resets == dict.fromkeys(streams, INTERNAL_ERROR)
+        assert attacker.goaways == []
+        said = "Refused a request from 192.0.2.1:50000: 500 more fields than can be sent"
+        assert caplog.messages == [said] * 10
 
 
 class TestBadClients:

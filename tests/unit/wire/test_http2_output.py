@@ -98,16 +98,26 @@ class TestWrites:
         for _ in range(2):
             served.ask()
         first, second = served.open.exchanges
-        first.start()
-        served.turn()
         served.stop_reading()
-        second.start(b"x" * 2 * KIB)
+        for exchange in (second, first):
+            exchange.start()
+            while not exchange.stream.full:
+                exchange.send(b"x" * KIB)
         served.turn()
-        assert first.stream.full
-        assert second.stream.full
+        assert served.client.replies[1].status == 0
         served.read_on()
         assert [exchange.events[-1] for exchange in (first, second)] == ["drained"] * 2
         assert not first.stream.full
+        assert not served.connection.awaited
+
+    def test_nobody_waits_for_the_transport_alone(self, connect: Connect) -> None:
+        """What waits is what the engine has to choose from."""
+        served = connect(write_budget=KIB)
+        served.ask()
+        served.stop_reading()
+        served.last.start(b"x" * 2 * KIB)
+        assert served.connection.full
+        assert not served.last.stream.full
 
     def test_but_not_who_waits_for_its_own_window(self, connect: Connect) -> None:
         served = connect(write_budget=KIB, window=10 * KIB, gives=False)

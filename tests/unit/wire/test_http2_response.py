@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from h2.settings import SettingCodes
 
 from daphne_like.exchange import ResponseHead
 from daphne_like.headers_sent import response_head
@@ -15,6 +16,7 @@ from tests.support.http2 import Served
 
 Connect = Callable[..., Served]
 KIB = 1024
+MIB = 1024 * KIB
 DATE = b"Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -46,6 +48,15 @@ class TestHeads:
             assert asked.reply[b"x"] == b"y"
             served.wait(0.5)
         assert dates == [b"00", b"00", b"01", b"01"]
+
+    def test_it_may_be_as_large_as_with_http1(self, connect: Connect) -> None:
+        served = connect()
+        asked = served.ask()
+        fields = [(b"x-%d" % number, bytes([97]) * 4000) for number in range(100)]
+        served.client.h2.decoder.max_header_list_size = MIB
+        served.last.answer(b"hi", fields=fields)
+        assert asked.reply.headers[:100] == fields
+        assert asked.reply.body == b"hi"
 
     def test_it_is_lowered_once(self, connect: Connect) -> None:
         served = connect(date=True)
@@ -210,6 +221,25 @@ class TestPushes:
         assert "http.response.push" not in served.last.stream.supports
         served.last.stream.push(b"/a", [])
         assert len(served.requests) == 1
+
+    @pytest.mark.parametrize("most", [0, 1, 2])
+    def test_a_client_may_want_no_more_than_some_at_a_time(
+        self, connect: Connect, most: int
+    ) -> None:
+        """A promise beyond would not be kept before another is, and the client waits for it."""
+        served = connect()
+        served.client.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: most})
+        served.ask()
+        page = served.last
+        assert ("http.response.push" in page.stream.supports) == (most > 0)
+        for target in (b"/a", b"/b", b"/c"):
+            page.stream.push(target, [])
+        assert len(served.requests) == 1 + most
+        for exchange in served.open.exchanges[1:]:
+            exchange.answer(b"pushed")
+        served.turn()
+        page.stream.push(b"/d", [])
+        assert len(served.requests) == 1 + most + (most > 0)
 
     def test_a_client_may_refuse_one(self, connect: Connect) -> None:
         served = connect()

@@ -195,7 +195,7 @@ class TestReading:
         served = self.slow(connect)
         served.read_on()
         served.wait(100)
-        assert served.last.events == ["body_ended", "drained"]
+        assert served.last.events == ["body_ended"]
 
     def test_of_whom_nothing_is_known_takes_nothing(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch

@@ -93,6 +93,18 @@ class TestServersThatStop:
         served.wire.send(frame(PING, b"goodbye ", ACK))
         assert served.client.goodbyes == []
 
+    def test_nor_does_one_that_comes_late(self, connect: Connect) -> None:
+        """The client cannot have heard of the end when it sent it."""
+        served = connect(http2_ping_interval=30)
+        served.ask()
+        with served.in_one_segment():
+            served.clock.advance(30)
+            served.shared.drain(lambda: None)
+            served.wire.send(frame(PING, b"there?  ", ACK))
+            assert bytes(served.wire.received).count(b"goodbye ") == 1
+            on_its_way = served.client.ask(pseudo(), ended=True)
+        assert served.client.goodbyes == [BYE, (on_its_way, NO_ERROR)]
+
     def test_one_that_is_being_closed_is_not_told_again(self, connect: Connect) -> None:
         served = connect(linger=5, head_timeout=30)
         with served.in_one_segment():
