@@ -134,10 +134,15 @@ class HTTP2Connection(Output, Patience, Protocol):
         stream.refuse(fault, bodiless=(b":method", b"HEAD") in event.headers)
 
     def _has_room(self, heads: int) -> bool:
-        """Whether the client may have one more stream; those whose application goes on count."""
+        """Whether the client may have one more stream; those whose application goes on count.
+
+        Those do not that only wait for the client's end.
+        """
         self._leaving = [exchange for exchange in self._leaving if not exchange.finished]
-        busy = len(self._streams) + len(self._leaving)
-        if busy >= self._most_streams:
+        busy = sum(stream.busy for stream in self._streams.values())
+        if busy + len(self._leaving) >= self._most_streams:
+            if busy >= self._most_streams:
+                self.count_reset()
             self.refused(RemoteFault(503, "too many streams of one connection"))
         elif heads > self._most_heads:
             self.refused(RemoteFault(503, "too large heads of one connection's streams"))
@@ -325,7 +330,7 @@ class HTTP2Connection(Output, Patience, Protocol):
         self._opened = shared.clock.seconds()
         shared.opened(self)
         self._deadline.set(self.limits.head_timeout)
-        self._write_out()
+        transport.write(engine_room.greeting(self.engine, self.limits))
         if shared.draining:
             self._begin_goodbye()
 

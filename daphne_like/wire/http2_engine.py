@@ -29,6 +29,7 @@ from ngh2 import (
     StreamReset,
     TrailersReceived,
     WindowUpdated,
+    pack_settings_payload,
 )
 
 from daphne_like.limits import Limits
@@ -50,6 +51,7 @@ __all__ = [
     "StreamReset",
     "TrailersReceived",
     "WindowUpdated",
+    "greeting",
     "last_words",
     "made_engine",
     "named",
@@ -72,6 +74,11 @@ _LARGEST_HEAD = 1024 * 1024
 """Bytes of fields that an application may send at once; more breaks the stream off."""
 
 _LARGEST_WINDOW = 2**31 - 1
+
+_ENDING = 2
+"""The engine has room for so many times the streams that a client may have. Some clients forget
+those that were answered before they had ended their own side, and for one too many the engine would
+end the whole connection, where RFC 9113, section 5.1.2, would have it refuse the stream."""
 
 _NOTHING_SAID = Priority(3, False)
 _IN_TURNS = Priority(3, True)
@@ -100,7 +107,7 @@ def made_engine(limits: Limits) -> Connection:
     window = min(limits.read_budget, _LARGEST_WINDOW)
     engine.initiate_connection(
         {
-            Setting.MAX_CONCURRENT_STREAMS: limits.http2_streams,
+            Setting.MAX_CONCURRENT_STREAMS: _ENDING * limits.http2_streams,
             Setting.INITIAL_WINDOW_SIZE: window,
             Setting.MAX_HEADER_LIST_SIZE: limits.head_size,
             Setting.ENABLE_CONNECT_PROTOCOL: 1,
@@ -110,6 +117,15 @@ def made_engine(limits: Limits) -> Connection:
     of_all = min(2 * window * limits.http2_streams, _LARGEST_WINDOW)
     engine.set_local_window_size(max(of_all, 65535))
     return engine
+
+
+def greeting(engine: Connection, limits: Limits) -> bytes:
+    """The first bytes of a connection: the engine's, with the streams that a client may have."""
+    allowed, announced = (
+        pack_settings_payload({Setting.MAX_CONCURRENT_STREAMS: times * limits.http2_streams})
+        for times in (_ENDING, 1)
+    )
+    return engine.data_to_send().replace(allowed, announced, 1)
 
 
 def pushes_at_once(engine: Connection) -> int:

@@ -63,6 +63,11 @@ class HTTP2Stream(ResponseSide):
         self._linger_due: float | None = None
         self._write_due: float | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether an application has it, or something is to be sent: else it waits for its end."""
+        return self.live or self.unsent() > 0
+
     # --- The body -------------------------------------------------------------------------
 
     def expect(self, length: int | None, waits: bool) -> None:

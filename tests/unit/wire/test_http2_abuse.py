@@ -268,14 +268,14 @@ def test_who_still_sends_a_priority_with_each_request_is_served(attack: Attack) 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["reading", "not reading"])
 def test_requests_without_end_are_no_more_than_may_be_open(attack: Attack, reads: bool) -> None:
-    attacker = attack(http2_streams=10)
+    attacker = attack(http2_streams=10, http2_resets=50)
     if not reads:
         attacker.wire.stop_reading()
     for _ in range(100):
         attacker.ask()
     assert len(attacker.open.exchanges) == 10
     attacker.read()
-    assert attacker.is_ended_for(PROTOCOL_ERROR)
+    assert attacker.is_ended_for(ENHANCE_YOUR_CALM)
 
 
 def test_who_has_not_heard_of_the_limit_is_refused_the_streams_beyond(attack: Attack) -> None:

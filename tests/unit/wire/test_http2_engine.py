@@ -9,11 +9,14 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, RemoteSettingsChanged, WindowUpdated
 from h2.settings import SettingCodes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daphne_like.limits import Limits
 from daphne_like.wire.http2_engine import (
     DenialOfServiceError,
     NGH2Error,
+    greeting,
     last_words,
     made_engine,
     named,
@@ -33,10 +36,23 @@ def said(raw: bytes) -> list[Any]:
 
 def announced(**limits: Any) -> tuple[dict[int, int], int]:
     """The settings that an engine announces, and how far it opens the connection's window."""
-    events = said(made_engine(Limits(**limits)).data_to_send())
+    events = said(greeting(made_engine(Limits(**limits)), Limits(**limits)))
     (settings,) = (event for event in events if isinstance(event, RemoteSettingsChanged))
     changed = {code: change.new_value for code, change in settings.changed_settings.items()}
     return changed, sum(event.delta for event in events if isinstance(event, WindowUpdated))
+
+
+@given(st.integers(1, 1000), st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1))
+def test_nothing_else_is_announced_than_what_the_engine_is_set_to(
+    streams: int, window: int, head: int
+) -> None:
+    limits = Limits(http2_streams=streams, read_budget=window, head_size=head)
+    first, second = made_engine(limits), made_engine(limits)
+    ours, the_engines = greeting(first, limits), second.data_to_send()
+    pairs = enumerate(zip(ours, the_engines, strict=True))
+    differing = [at for at, (one, other) in pairs if one != other]
+    assert differing
+    assert differing[-1] - differing[0] < 4
 
 
 def test_it_announces_the_limits() -> None:

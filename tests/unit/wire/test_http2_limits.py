@@ -16,6 +16,7 @@ from tests.support.frames import (
     GOAWAY,
     INTERNAL_ERROR,
     PING,
+    POST,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     SETTINGS,
@@ -39,10 +40,24 @@ class TestLimits:
         asked = [served.ask() for _ in range(3)]
         served.client.h2.remote_settings[3] = 100
         served.client.h2.remote_settings.acknowledge()
-        served.ask()
+        assert served.ask().reply.reset == REFUSED_STREAM
         assert len(served.requests) == 3
-        assert all(not each.reply.complete for each in asked)
-        assert served.client.goodbyes[-1][1] == PROTOCOL_ERROR
+        assert all(not each.reply.complete and each.reply.reset is None for each in asked)
+        assert served.client.goodbyes == []
+
+    def test_those_do_not_count_that_were_answered_and_that_the_client_does_not_end(
+        self, attack: Callable[..., Attacker]
+    ) -> None:
+        attacker = attack(http2_streams=3)
+        uploads = [attacker.ask(POST, end=False) for _ in range(2)]
+        for exchange in list(attacker.open.exchanges):
+            exchange.answer(b"too much")
+        attacker.clock.advance(0)
+        streams = [attacker.ask() for _ in range(3)]
+        assert len(attacker.open.exchanges) == 5
+        assert attacker.ask() in attacker.resets
+        assert set(attacker.resets) & {*uploads, *streams} == set()
+        assert attacker.goaways == []
 
     def test_but_a_client_that_does_not_know_yet_may_try_again(self) -> None:
         client, shared = Client(65535), Served(http2_streams=3, ended=answering(b"hi")).shared
