@@ -16,10 +16,10 @@ from setuptools import setup
 HOT = """
 admission clock exchange headers headers_sent tally
 asgi/application asgi/http asgi/http_receive asgi/http_send asgi/scope asgi/waiting
-wire/http1 wire/http1_body wire/http1_known wire/http1_patience
+wire/http1 wire/http1_body wire/http1_known wire/http1_patience wire/http1_state
 wire/http1_request wire/http1_response wire/http1_tunnel wire/shared
 wire/http2 wire/http2_file wire/http2_output wire/http2_request wire/http2_response
-wire/http2_stream wire/http2_time wire/negotiate
+wire/http2_stream wire/http2_time wire/negotiate wire/protocol
 """.split()  # noqa: SIM905
 """The modules that are compiled, together: calls between them cost least."""
 
