@@ -45,7 +45,7 @@ from daphne_like.transport.endpoint import NativeEndpoint
 from daphne_like.transport.proxied import Preambles
 from daphne_like.transport.sockets import room_for_connections
 from daphne_like.wire.negotiate import Negotiation
-from daphne_like.wire.shared import Beside, DefaultFields, Shared, address_of
+from daphne_like.wire.shared import DefaultFields, Shared, address_of
 
 _logger = logging.getLogger("daphne_like.server")
 
@@ -81,7 +81,8 @@ class HTTPFactory(Factory):
     def buildNegotiated(self, addr: IAddress | None, name: bytes | None) -> Protocol:
         """The protocol of a client that was admitted; TLS has agreed on `name`, if on anything."""
         self.shared.accepted += 1
-        return self._negotiation.connection(name)
+        # Twisted names its own class where any IProtocol will do.
+        return cast(Protocol, self._negotiation.connection(name))
 
     def _tell(self, closed: int) -> None:
         most = self.shared.limits.client_connections
@@ -91,9 +92,9 @@ class HTTPFactory(Factory):
         return 0 if client is None else self.shared.clients[client[0]]
 
 
-def negotiation_of(config: Config, shared: Shared) -> Negotiation:
-    """Which HTTP the connections of `shared` may speak."""
-    return Negotiation(shared, http2=not config.no_http2, in_the_clear=not config.no_h2c)
+def negotiation_of(config: Config, shared: Shared, open: Open | None = None) -> Negotiation:
+    """Which HTTP the connections of `shared` may speak, and what else they may `open`."""
+    return Negotiation(shared, open, http2=not config.no_http2, in_the_clear=not config.no_h2c)
 
 
 def application_of(config: Config) -> ASGIApplication:
@@ -138,10 +139,10 @@ def shared_for(
     return shared
 
 
-def beside(config: Config, shared: Shared, proxies: Proxies, port: int | None) -> Shared:
-    """What connections that are redirected to https, on `port`, share with all others."""
+def redirected(config: Config, shared: Shared, proxies: Proxies, port: int | None) -> Negotiation:
+    """Builds the connections that are redirected to https, on `port`, among all others."""
     open = redirecting(port, shared.refused)
-    return Beside(shared, _behind_the_gate(open, config, proxies, shared))
+    return negotiation_of(config, shared, _behind_the_gate(open, config, proxies, shared))
 
 
 def _behind_the_gate(open: Open, config: Config, proxies: Proxies, shared: Shared) -> Open:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from daphne_like.exchange import Field, Fields, ResponseHead
 from daphne_like.headers import (
@@ -46,7 +46,7 @@ _good: set[Field] = set()
 """Fields already judged good: an application sends the same few again and again."""
 
 
-_heads: dict[tuple[Any, ...], ResponseHead] = {}
+_heads: Final[dict[tuple[Any, ...], ResponseHead]] = {}
 """Whole heads of nothing but such fields and a length, by status and fields: never changed."""
 
 _BODILESS = frozenset((204, 304))
@@ -56,7 +56,7 @@ class BadField(ValueError):
     """An application's field that may not go onto the wire."""
 
 
-def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
+def response_head(status: int, fields: Any, method: str) -> ResponseHead:
     """Judge what an application wants to send as the head of the response to `method`.
 
     Raises :class:`BadField` for a name that is no token, for a value with CR, LF, NUL or
@@ -72,7 +72,7 @@ def response_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -
     return known or _judged_head(status, fields, method)
 
 
-def _judged_head(status: int, fields: Iterable[Iterable[bytes]], method: str) -> ResponseHead:
+def _judged_head(status: int, fields: Any, method: str) -> ResponseHead:
     head = ResponseHead(status, [])
     head.bodiless = method == "HEAD" or status in _BODILESS
     add = head.fields.append
@@ -109,7 +109,7 @@ def _is_plain_length(field: Any) -> TypeGuard[Field]:
     return type(value) is bytes and value.isdigit() and len(value) < 19
 
 
-def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
+def _judge_field(head: ResponseHead, raw: Any) -> None:
     field = _checked(raw)
     name = field[0].lower()
     if name in SPECIAL:
@@ -120,7 +120,7 @@ def _judge_field(head: ResponseHead, raw: Iterable[bytes]) -> None:
     head.fields.append(field)
 
 
-def _checked(raw: Iterable[bytes]) -> Field:
+def _checked(raw: Any) -> Field:
     try:
         name, value = raw
     except (TypeError, ValueError):
@@ -149,12 +149,12 @@ _NOT_IN_PUSHES = _OF_THE_MESSAGE | {b"expect"}
 """What is promised has no body (RFC 9113, section 8.4), and is asked of the same host."""
 
 
-def trailer_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+def trailer_fields(fields: Iterable[Any]) -> Fields:
     """Judge what an application wants to send behind a body; raises :class:`BadField`."""
     return _without(fields, _NOT_IN_TRAILERS, "be a trailer")
 
 
-def push_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
+def push_fields(fields: Iterable[Any]) -> Fields:
     """Judge the fields of a request whose response an application wants to push.
 
     Their names are in lower case then. Raises :class:`BadField`.
@@ -163,7 +163,7 @@ def push_fields(fields: Iterable[Iterable[bytes]]) -> Fields:
     return [(name.lower(), value) for name, value in judged]
 
 
-def _without(fields: Iterable[Iterable[bytes]], barred: frozenset[bytes], what: str) -> Fields:
+def _without(fields: Iterable[Any], barred: frozenset[bytes], what: str) -> Fields:
     judged = [_checked(raw) for raw in fields]
     for name, _ in judged:
         if name.lower() in barred:
@@ -171,7 +171,7 @@ def _without(fields: Iterable[Iterable[bytes]], barred: frozenset[bytes], what: 
     return judged
 
 
-def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[bytes]]:
+def accept_fields(fields: Iterable[Any]) -> tuple[Fields, frozenset[bytes]]:
     """The fields with which an application accepts a WebSocket, and the defaults among them.
 
     Those of the connection are left out. Raises :class:`BadField`, also for the fields of the
@@ -185,7 +185,7 @@ def accept_fields(fields: Iterable[Iterable[bytes]]) -> tuple[Fields, frozenset[
     return kept, own & DEFAULTABLE
 
 
-def hint_fields(links: Iterable[bytes]) -> Fields:
+def hint_fields(links: Iterable[Any]) -> Fields:
     """The ``Link`` fields of early hints (RFC 8297); raises :class:`BadField`."""
     return [_checked((b"link", link)) for link in links]
 

@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamSe
 
 from daphne_like.assembly import (
     HTTPFactory,
-    beside,
     describe,
     https_port,
     is_encrypted,
     listening_on,
     negotiation_of,
+    redirected,
     redirecting_on,
 )
 from daphne_like.config import Config
@@ -93,8 +93,8 @@ class Listening:
         redirecting: list[IListeningPort] = []
         if config.insecure_bind:
             # Only now is it known on which port there is TLS.
-            redirected = beside(config, shared, self._proxies, https_port(config, serving))
-            factory = HTTPFactory(redirected, negotiation_of(config, redirected))
+            negotiation = redirected(config, shared, self._proxies, https_port(config, serving))
+            factory = HTTPFactory(shared, negotiation)
             redirecting = await self._accept(self._redirecting, factory)
         self.encryption.start()
         for port in serving:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import inspect
 import logging
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ class Application:
     def hold(self, exchange: SendSide) -> None:
         """Flush the exchange's head on the loop's next turn, if no body has come by then."""
         if not self._held:
-            self.loop.call_soon(self._flush_held)
+            self.loop.call_soon(self._flush_held, context=self._context)
         self._held.append(exchange)
 
     def _flush_held(self) -> None:
@@ -149,7 +150,7 @@ class Application:
             return
         if told := self._unwilling.count():
             _logger.warning(
-                "The application took longer than %s s to end, with nobody left who waits for it, "
+                "The application took longer than %g s to end, with nobody left who waits for it, "
                 "and is cancelled: %s, in %s%s",
                 self.limits.application_close_timeout,
                 exchange.request.label,
@@ -190,11 +191,19 @@ class Application:
 def _waiting_in(task: asyncio.Task[None]) -> str:
     """The application's coroutines that `task` waits in, outermost first."""
     names: list[str] = []
-    awaited: Any = task.get_coro()
+    awaited = _awaited_by(task.get_coro())
     while inspect.iscoroutine(awaited):
         names.append(awaited.cr_code.co_qualname)
-        awaited = awaited.cr_await
-    return " > ".join(names[1:])
+        awaited = _awaited_by(awaited)
+    return " > ".join(names)
+
+
+def _awaited_by(coroutine: Any) -> Any:
+    """What `coroutine` waits for; one that is compiled does not tell, but refers to it."""
+    if inspect.iscoroutine(coroutine):
+        return coroutine.cr_await
+    awaiting = [found for found in gc.get_referents(coroutine) if isinstance(found, Generator)]
+    return next(filter(inspect.iscoroutine, gc.get_referents(*awaiting)), None)
 
 
 def counted(things: Collection[object], name: str) -> str:

@@ -12,14 +12,14 @@ import asyncio
 import logging
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from daphne_like.asgi.http_receive import OPEN, State
 from daphne_like.asgi.http_send import SendSide
 from daphne_like.asgi.scope import http_scope
-from daphne_like.asgi.waiting import Waiters, is_dropped
+from daphne_like.asgi.waiting import is_dropped
 from daphne_like.errors import is_disconnect
-from daphne_like.exchange import Fields, Progress, Record, Request, ResponseHead, Stream
+from daphne_like.exchange import Progress, Record, Request, ResponseHead, Stream
 from daphne_like.tally import and_others
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ _TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_IDLE, _HEADED, _, _, _, _DONE, _GONE = State
+_IDLE: Final = State.IDLE
+_HEADED: Final = State.HEADED
+_DONE: Final = State.DONE
+_GONE: Final = State.GONE
 
 
 class HTTPExchange(SendSide):
@@ -48,18 +51,17 @@ class HTTPExchange(SendSide):
         self._application = application
         self._stream = stream
         self._state = _IDLE
-        self._head: ResponseHead | None = None
-        self._body: list[bytes | bytearray] | None = None
+        self._head = None
+        self._body = None
         self._body_ended = self._body_given = self._wanted = False
-        self._reader: Waiters | None = None
-        self._writers: Waiters | None = None
-        self._trailers: Fields | None = None
+        self._reader = self._writers = None
+        self._trailers = None
         self._listening = False
         self._gone_at = 0.0
         self._sent = self._bytes_in = self._ran = 0
         self._outcome = "failed"
         self._started = application.now() if application.observers else 0.0
-        self._first_byte: float | None = None
+        self._first_byte = None
 
     # --- From the wire --------------------------------------------------------------------
 

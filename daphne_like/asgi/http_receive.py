@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from daphne_like.asgi.scope import Message
 from daphne_like.asgi.waiting import Waiters, wait, wake
@@ -37,7 +37,7 @@ class State(StrEnum):
     """The client has left."""
 
 
-OPEN = frozenset((State.IDLE, State.HEADED, State.STREAMING, State.FILE, State.TRAILERS))
+OPEN: Final = frozenset((State.IDLE, State.HEADED, State.STREAMING, State.FILE, State.TRAILERS))
 """The response is not over, and its client is there."""
 
 

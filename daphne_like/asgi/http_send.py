@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 from daphne_like.asgi.http_files import FilePiece, opened_piece, piece_by_path
 from daphne_like.asgi.http_receive import ReceiveSide, State
@@ -36,7 +36,13 @@ _LEAST = 1024
 """A message counts as so many bytes at least: small ones take their time too."""
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_IDLE, _HEADED, _STREAMING, _FILE, _TRAILERS, _DONE, _GONE = State
+_IDLE: Final = State.IDLE
+_HEADED: Final = State.HEADED
+_STREAMING: Final = State.STREAMING
+_FILE: Final = State.FILE
+_TRAILERS: Final = State.TRAILERS
+_DONE: Final = State.DONE
+_GONE: Final = State.GONE
 
 
 class SendSide(ReceiveSide):
@@ -66,7 +72,7 @@ class SendSide(ReceiveSide):
     _writers: Waiters | None
     request: Request
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Any) -> None:
         """The application's ``send``: one step of the table, then wait for a slow client.
 
         Raises :class:`AppFault` for a message that the state does not allow,
@@ -230,7 +236,7 @@ class SendSide(ReceiveSide):
         if "http.response.push" in self._stream.supports:
             self._stream.push(target, fields)
 
-    def _body_of(self, message: Message) -> tuple[bytes, bool]:
+    def _body_of(self, message: Message) -> tuple[bytes, Any]:
         """The message's body, as far as one may be sent, counted; and whether more comes."""
         body = message.get("body", b"")
         if type(body) is not bytes:
@@ -328,7 +334,7 @@ _PIECES: dict[str, Callable[[Message], AbstractContextManager[FilePiece]]] = {
 }
 """What a message that sends a file speaks of."""
 
-_STEPS: dict[State, dict[str, Callable[[SendSide, Message], None]]] = {
+_STEPS: Final[dict[State, dict[str, Callable[[SendSide, Message], None]]]] = {
     _IDLE: {
         "http.response.start": SendSide._start,
         "http.response.early_hint": SendSide._hint,

@@ -6,7 +6,7 @@ request came from, nor what becomes of it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from daphne_like.exchange import Request
 from daphne_like.handshake import offered_protocols
@@ -16,13 +16,23 @@ Scope = dict[str, Any]
 Message = dict[str, Any]
 
 
+_REFUSED = "an extension of the scope cannot be changed"
+
+
 class _Nothing(dict[str, Any]):
     """What an extension without parameters says: nothing, for good, since all requests share it."""
 
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("an extension of the scope cannot be changed")
+    def __setitem__(self, key: str, value: Any) -> NoReturn:
+        raise TypeError(_REFUSED)
 
-    __setitem__ = setdefault = update = __ior__ = _refuse
+    def __ior__(self, other: Any) -> NoReturn:  # type: ignore[misc]
+        raise TypeError(_REFUSED)
+
+    def setdefault(self, *_: Any) -> NoReturn:
+        raise TypeError(_REFUSED)
+
+    def update(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(_REFUSED)
 
 
 class _Paths(dict[bytes, str]):
@@ -37,7 +47,7 @@ class _Paths(dict[bytes, str]):
         return path
 
 
-_PATHS = _Paths()
+_PATHS: Final = _Paths()
 
 
 class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
@@ -49,7 +59,7 @@ class _Extensions(dict[frozenset[str], dict[str, dict[str, Any]]]):
         return extensions
 
 
-_EXTENSIONS = _Extensions()
+_EXTENSIONS: Final = _Extensions()
 
 
 def http_scope(

@@ -8,45 +8,52 @@ or sockets: only its Twisted transport and ``open``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from daphne_like.clock import ROUND_TRIP, Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Request
+from daphne_like.exchange import Exchange, Open, Request
 from daphne_like.headers import Framing
 from daphne_like.wire.http1_body import BodySide
-from daphne_like.wire.http1_patience import BODY, Patience, Phase
 from daphne_like.wire.http1_request import PriorKnowledge, RequestReader
 from daphne_like.wire.http1_response import WITH_FILES, WITHOUT_FILES
-from daphne_like.wire.http1_tunnel import Tunnel
+from daphne_like.wire.http1_state import BODY, Phase
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
 
 # A name of the module is found at once, a member of an enum by search: this is the hot path.
-_HEAD, _COUNTED, _CHUNKED, _AHEAD, _DROPPED, _TUNNEL = Phase
+_HEAD: Final = Phase.HEAD
+_COUNTED: Final = Phase.COUNTED
+_CHUNKED: Final = Phase.CHUNKED
+_AHEAD: Final = Phase.AHEAD
+_DROPPED: Final = Phase.DROPPED
+_TUNNEL: Final = Phase.TUNNEL
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
+class HTTP1Connection(BodySide):
     """One client's connection, and the stream of the exchange that it carries at the time.
 
     `switch` carries on a transport whose client begins with HTTP/2's preface, and is given what
-    has come behind it; without it such a client is refused.
+    has come behind it; without it such a client is refused. `open` takes the place of what the
+    server opens requests with.
     """
 
-    transport: Any
-
-    def __init__(self, shared: Shared, switch: Callable[[Any, bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        switch: Callable[[Any, bytes], None] | None = None,
+        open: Open | None = None,
+    ) -> None:
         self._shared = shared
         self._switch = switch
+        self._open = open or shared.open
         self._deadline = Deadline(shared.clock, self._deadline_passed)
         self._patience = Deadline(shared.clock, self._patience_over)
         self._phase = _HEAD
-        self._exchange: Exchange | None = None
+        self._exchange = None
         self._head_begun = False
         self._ahead = b""
         self._remaining = 0
@@ -56,6 +63,8 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._paused = False
         self._eof = False
         self._replaying = False
+        self.supports = WITHOUT_FILES.http_1_0
+        self.client = None
 
     # --- Heads --------------------------------------------------------------------------
 
@@ -85,7 +94,6 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         self._deadline.end()
         self._patience.end()
         self._reader.close()
-        self._reader = None  # type: ignore[assignment] # no request comes any more
         self.transport.unregisterProducer()
         # It is the same connection: for a moment, or for the limit, there are not two.
         self._shared.connections.discard(self)
@@ -116,7 +124,7 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         if length != 0:
             self._arrived = 0
             self._expect_body()
-        exchange = self._shared.open(request, self)
+        exchange = self._open(request, self)
         # An application that starts at once may have answered already.
         if self._responding:
             self._exchange = exchange
@@ -313,16 +321,12 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         elif not self._replaying and not self.full:
             self._close()
 
-    def writeConnectionLost(self) -> None:
-        """Our own half-close has gone out; the client's is awaited."""
-
-    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+    def connectionLost(self, reason: Failure) -> None:
         self._deadline.end()
         self._patience.end()
         self._shared.closed(self)
         self._phase = _DROPPED
-        if self._reader is not None:
-            self._reader.close()
+        self._reader.close()
         if self._responding:
             self._release().disconnected(reason.getErrorMessage(), unsent=self._unsent())
 
@@ -343,14 +347,13 @@ class HTTP1Connection(BodySide, Tunnel, Patience, Protocol):
         elif self._phase is _DROPPED:
             self._linger()
 
-    def stopProducing(self) -> None:
-        """The connection is lost; ``connectionLost`` does the rest."""
 
+classImplements(HTTP1Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)
 
-_PHASE_AFTER = {0: _AHEAD, None: _CHUNKED}
+_PHASE_AFTER: Final = {0: _AHEAD, None: _CHUNKED}
 """The phase after a head, by the length that it announces; otherwise counted."""
 
-_READERS: dict[Phase, Callable[[HTTP1Connection, bytes], bytes]] = {
+_READERS: Final[dict[Phase, Callable[[HTTP1Connection, bytes], bytes]]] = {
     _HEAD: HTTP1Connection._read_head,
     _COUNTED: HTTP1Connection._read_counted,
     _CHUNKED: HTTP1Connection._read_chunked,

@@ -6,34 +6,16 @@ not know how a head is read, nor how a response is written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Address, Exchange
-from daphne_like.wire.http1_patience import Phase
-from daphne_like.wire.http1_request import RequestReader
-from daphne_like.wire.shared import Shared
+from daphne_like.exchange import Exchange
+from daphne_like.wire.http1_patience import Patience
+from daphne_like.wire.http1_state import Phase
 
 
-class BodySide:
+class BodySide(Patience):
     """The way in of one connection, while a request has a body."""
-
-    client: Address | None
-    _shared: Shared
-    _exchange: Exchange | None
-    _phase: Phase
-    _reader: RequestReader
-    _ahead: bytes
-    _arrived: int
-    _continue_due: bool
-    _discarded: int
-    _eof: bool
-    _head_sent: bool
-    _owed: int
-    _paused: bool
-    _remaining: int
-    _responding: bool
-    _settled: bool
 
     def _read_counted(self, data: bytes) -> bytes:
         piece = data[: self._remaining]
@@ -109,19 +91,3 @@ class BodySide:
         self._owed -= size
         if self._paused and not self._ahead and self._owed * 2 <= self._shared.limits.read_budget:
             self._resume_reading()
-
-    if TYPE_CHECKING:  # What the connection does.
-
-        def abort(self, reason: str = "") -> None: ...
-
-        def _linger(self) -> None: ...
-
-        def _pause_reading(self) -> None: ...
-
-        def _refuse(self, fault: RemoteFault) -> None: ...
-
-        def _release(self) -> Exchange: ...
-
-        def _resume_reading(self) -> None: ...
-
-        def _take_next(self) -> None: ...

@@ -6,6 +6,7 @@ Each memory is bounded. This module must not know what becomes of what is rememb
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from daphne_like.wire.shared import METHODS
 
@@ -26,7 +27,7 @@ class _Names(dict[bytes, bytes]):
         return lower
 
 
-NAMES = _Names()
+NAMES: Final = _Names()
 
 
 class _PlainLines(dict[bytes, tuple[str, bytes, bytes] | None]):
@@ -48,4 +49,4 @@ class _PlainLines(dict[bytes, tuple[str, bytes, bytes] | None]):
         return plain
 
 
-PLAIN_LINES = _PlainLines()
+PLAIN_LINES: Final = _PlainLines()

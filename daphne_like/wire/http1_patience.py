@@ -7,56 +7,17 @@ module must not know how anything is read or written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import IntEnum
-from typing import TYPE_CHECKING
-
-from daphne_like.clock import Deadline
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Snapshot
-from daphne_like.wire.shared import Shared
+from daphne_like.exchange import Snapshot
+from daphne_like.wire.http1_state import BODY, Phase
+from daphne_like.wire.http1_tunnel import Tunnel
 
-
-class Phase(IntEnum):
-    """What the next byte from the client belongs to."""
-
-    HEAD = 0
-    COUNTED = 1
-    """A body whose Content-Length is known."""
-    CHUNKED = 2
-    AHEAD = 3
-    """The request is whole, its response is not: what comes now waits."""
-    DROPPED = 4
-    """The connection is ending: what comes now is thrown away."""
-    TUNNEL = 5
-    """An upgrade was granted: what comes now belongs to it, to the end."""
-
-
-BODY = frozenset((Phase.COUNTED, Phase.CHUNKED))
-
-DOING = {phase: "idle" if phase in (Phase.HEAD, Phase.AHEAD) else "ending" for phase in Phase}
+_DOING = {phase: "idle" if phase in (Phase.HEAD, Phase.AHEAD) else "ending" for phase in Phase}
 """What a connection without an exchange does, by its phase."""
 
 
-class Patience:
+class Patience(Tunnel):
     """The deadlines of one connection, and what happens when they have passed."""
-
-    _shared: Shared
-    _exchange: Exchange | None
-    _phase: Phase
-    _deadline: Deadline
-    _patience: Deadline
-    _unsent: Callable[[], int]
-    full: bool
-    _responding: bool
-    _head_sent: bool
-    _bodiless: bool
-    _head_begun: bool
-    _continue_due: bool
-    _paused: bool
-    _eof: bool
-    _left: int
-    _opened: float
 
     _arrived = 0
     """Bytes of the body that have come."""
@@ -120,18 +81,6 @@ class Patience:
         """What the connection does now."""
         exchange = self._exchange
         progress = None if exchange is None else exchange.progress()
-        state = "request" if exchange else "head" if self._head_begun else DOING[self._phase]
+        state = "request" if exchange else "head" if self._head_begun else _DOING[self._phase]
         served = self._shared.limits.connection_requests - self._left
         return Snapshot(self._opened, served, state, () if progress is None else (progress,))
-
-    if TYPE_CHECKING:  # What the connection does.
-
-        def abort(self, reason: str = "") -> None: ...
-
-        def cut(self, reason: str) -> None: ...
-
-        def _refuse(self, fault: RemoteFault) -> None: ...
-
-        def _body_broke(self, fault: RemoteFault) -> None: ...
-
-        def _close(self) -> None: ...

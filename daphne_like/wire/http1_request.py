@@ -135,7 +135,7 @@ class RequestReader:
 
     def close(self) -> None:
         """Nothing comes any more: let go of the parser, which holds the reader."""
-        del self._parser
+        self._parser = None  # type: ignore[assignment] # no request comes any more
 
     # --- Heads ----------------------------------------------------------------------------
 
@@ -210,7 +210,8 @@ class RequestReader:
         upgraded = self._feed_head(head)
         method = self._parser.get_method()
         end_of_line = head.index(b"\r\n")
-        version = _VERSIONS.get(head[end_of_line - 9 : end_of_line])
+        line = head[:end_of_line]
+        version = _VERSIONS.get(line[-9:])
         if version is None:
             raise _not_spoken()
         fields = self._fields
@@ -220,7 +221,7 @@ class RequestReader:
         self.framing = framing
         if framing.length and 0 < self._limits.body_size < framing.length:
             raise RemoteFault(413, "the body is too large")
-        target = head[len(method) + 1 : end_of_line - 9]
+        target = line[:-9][len(method) + 1 :]
         if upgraded or framing.length != 0 or not self.complete:
             self._expect_body(framing.length, upgraded)
         if not target.startswith(b"/"):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Field, Fields, ResponseHead
-from daphne_like.wire.shared import Shared
+from daphne_like.wire.http1_state import ConnectionState
 
 _JOIN_BELOW = 64 * 1024
 """A larger body is written beside its head: copying it would cost more than a second piece."""
@@ -93,27 +93,17 @@ def _lines_of(first: bytes, fields: Iterable[Field]) -> bytes:
     return b"".join([first, *[b"%b: %b\r\n" % field for field in fields], b"\r\n"])
 
 
-class ResponseSide:
+class ResponseSide(ConnectionState):
     """The way out of an HTTP/1 connection: one response at a time."""
 
-    supports = WITHOUT_FILES.http_1_0
-
-    _shared: Shared
+    supports: frozenset[str]
     _write: Callable[[bytes], None]
     _write_pieces: Callable[[Iterable[bytes]], None]
     _write_file: Callable[..., None]
+    """Only where ``supports`` says so."""
 
-    full = False
-    _responding = False
-    _head_sent = False
-    _bodiless = False
-    """Its head is out, and nothing will be written behind it."""
     _chunked = False
-    _keep_alive = True
-    _settled = False
-    """The request is whole and its client still there: sure to be able to go on."""
     _http_1_0 = False
-    _continue_due = False
 
     def respond(self, head: ResponseHead, body: bytes) -> None:
         """Send the whole response: one write, and the connection is free again."""
@@ -135,7 +125,9 @@ class ResponseSide:
 
     def send_body(self, data: bytes) -> None:
         """Send a piece of the body; an empty piece sends nothing (it would end a chunked one)."""
-        if data:
+        if not self._chunked:
+            self._write(data)
+        elif data:
             self._write_body(b"", data)
 
     def _write_body(self, before: bytes, data: bytes) -> None:
@@ -222,11 +214,3 @@ class ResponseSide:
         return (
             self._head(ResponseHead(fault.status, [*_SIMPLE_TEXT, *fault.fields]), len(body)) + body
         )
-
-    def _may_go_on(self) -> bool:
-        """Whether the rest of the request may be read, and another one after it."""
-        raise NotImplementedError
-
-    def _response_over(self) -> None:
-        """The response is complete; the stream belongs to no exchange any more."""
-        raise NotImplementedError

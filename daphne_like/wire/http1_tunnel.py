@@ -6,11 +6,11 @@ bytes mean.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import cast
 
 from daphne_like.exchange import Exchange, ResponseHead
-from daphne_like.wire.http1_patience import Phase
 from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.http1_state import Phase
 
 _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: %b\r\nconnection: Upgrade\r\n"
 
@@ -18,23 +18,15 @@ _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: %b\r\nconnection: Up
 class Tunnel(ResponseSide):
     """The connection's last use."""
 
-    _exchange: Exchange | None
-    _phase: Phase
-    _ahead: bytes
-    _eof: bool
-    _owed: int
-    _reader: Any
-
     def open_tunnel(self, head: ResponseHead) -> None:
         """Grant the upgrade; what has come ahead of its time is the tunnel's first bytes."""
         self._phase = Phase.TUNNEL
         self._head_sent = True
         self._keep_alive = False
-        upgrade = self._reader.framing.upgrade.encode("ascii")
+        upgrade = cast(str, self._reader.framing.upgrade).encode("ascii")
         self._write(self._switching(_SWITCHING % upgrade, head))
-        # No request comes any more, and every message that goes out saves a call.
-        self._reader = None
-        self.send_body = self._write  # type: ignore[method-assign, assignment]
+        # No request comes any more.
+        self._reader.close()
         if self._shared.draining:
             self._shared.clock.callLater(0, self.drain)
         if self._ahead or self._eof:
@@ -56,7 +48,7 @@ class Tunnel(ResponseSide):
         self._owed += len(data)
         if self._owed > self._shared.limits.read_budget:
             self._pause_reading()
-        self._exchange.body_received(data)  # type: ignore[union-attr]
+        cast(Exchange, self._exchange).body_received(data)
         return b""
 
     def _tunnel_ended(self) -> None:
@@ -65,15 +57,3 @@ class Tunnel(ResponseSide):
             return  # What it has sent comes first, and may be an end in order.
         self._release().disconnected("the client closed its side")
         self._close()
-
-    if TYPE_CHECKING:  # What the connection does.
-
-        def _release(self) -> Exchange: ...
-
-        def drain(self) -> None: ...
-
-        def _close(self) -> None: ...
-
-        def _pause_reading(self) -> None: ...
-
-        def _resume_reading(self) -> None: ...

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Exchange, Fields, Request, Snapshot
+from daphne_like.exchange import Address, Exchange, Fields, Open, Request, Snapshot
 from daphne_like.headers import Framing
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
@@ -36,7 +35,6 @@ from daphne_like.wire.http2_engine import (
     TrailersReceived,
     WindowUpdated,
 )
-from daphne_like.wire.http2_output import Output
 from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import NOTHING, PUSHED, SUPPORTS, HTTP2Stream
 from daphne_like.wire.http2_time import Patience
@@ -54,19 +52,18 @@ class _Promised(NamedTuple):
     end_stream: bool
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class HTTP2Connection(Output, Patience, Protocol):
+class HTTP2Connection(Patience):
     """One client's connection, and its streams."""
 
-    transport: Any
-
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, open: Open | None = None) -> None:
         limits = self.limits = shared.limits
         self._shared = shared
+        self._open = open or shared.open
         self.defaults = shared.defaults
         self.write_budget = limits.write_budget
         self.engine = engine_room.made_engine(limits)
-        self._streams: dict[int, HTTP2Stream] = {}
+        self._streams = {}
+        self.client: Address | None = None
         self._leaving: list[Exchange] = []
         self._heads = 0
         self._most_heads, self._most_streams = limits.http2_heads, limits.http2_streams
@@ -109,7 +106,7 @@ class HTTP2Connection(Output, Patience, Protocol):
             self._begin_pulse()
         if self._served == self.limits.connection_requests:
             self._begin_goodbye()
-        exchange = self._shared.open(request, stream)
+        exchange = self._open(request, stream)
         # An application that starts at once may have answered already.
         if stream.live:
             stream.exchange = exchange
@@ -360,19 +357,15 @@ class HTTP2Connection(Output, Patience, Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def writeConnectionLost(self) -> None:
-        """Our own half-close has gone out; the client's is awaited."""
-
-    def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment]
+    def connectionLost(self, reason: Failure) -> None:
         self._stop_time()
         self._over = True
         self._end_streams(reason.getErrorMessage())
         self._leaving.clear()  # They have us, and no stream comes any more.
         self._shared.closed(self)
 
-    def stopProducing(self) -> None:
-        """The connection is lost; ``connectionLost`` does the rest."""
 
+classImplements(HTTP2Connection, IProtocol, IHalfCloseableProtocol, IPushProducer)
 
 _REACTIONS: dict[type[Event], Callable[[HTTP2Connection, Any], None]] = {
     RequestReceived: HTTP2Connection._request_received,

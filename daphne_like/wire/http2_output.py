@@ -6,10 +6,14 @@ still change. This module must not know what is sent, nor what is read.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from daphne_like.wire.protocol import TransportProtocol
 
 if TYPE_CHECKING:
+    from daphne_like.limits import Limits
     from daphne_like.wire.http2_engine import Connection
     from daphne_like.wire.http2_stream import HTTP2Stream
     from daphne_like.wire.shared import Shared
@@ -18,27 +22,53 @@ _AT_A_TIME = 60 * 1024
 """Bytes that the engine is asked for at once: more would be new memory for each."""
 
 
-class Output:
-    """The outgoing half of one connection.
-
-    ``full`` says that the transport takes no more for now, ``backlog`` that something waits for
-    the client's windows, ``awaited`` that an application waits for room, ``flush_due`` that the
-    next turn of the loop writes.
-    """
+class Output(TransportProtocol):
+    """The outgoing half of one connection, and the first of its parts."""
 
     engine: Connection
-    transport: Any
-    _dead: bool
-    _over: bool
+    limits: Limits
+    full = False
+    """The transport takes no more for now."""
+    backlog = False
+    """Something waits for the client's windows."""
+    awaited = False
+    """An application waits for room."""
+    flush_due = False
+    """The next turn of the loop writes."""
     _shared: Shared
     _streams: dict[int, HTTP2Stream]
-
-    full = backlog = awaited = flush_due = False
+    _opened: float
+    _unsent: Callable[[], int]
+    """How many bytes wait for the client."""
+    _over = False
+    """The connection is ending: what comes now is thrown away."""
+    _dead = False
+    """The engine has given up."""
     _reading = False
     """Events are being handed out: what they bring about is written afterwards."""
     _flushing = False
     _mid_frame = False
     """The last write may have ended in the middle of a frame."""
+
+    @abstractmethod
+    def _heard(self) -> None:
+        """The client has given a sign of life."""
+
+    @abstractmethod
+    def _expect_reading(self) -> None:
+        """The client has to take something of what waits for it."""
+
+    @abstractmethod
+    def _take_events(self) -> None:
+        """Hand out what the engine has to tell."""
+
+    @abstractmethod
+    def _end_streams(self, reason: str) -> None:
+        """Tell all exchanges that their client is gone."""
+
+    @abstractmethod
+    def _linger(self) -> None:
+        """End our side, and wait for the client's."""
 
     def written(self) -> None:
         """A stream has something to send: with what the others have, where there are others."""
@@ -113,13 +143,3 @@ class Output:
             self._linger()
             return
         self.flush()
-
-    if TYPE_CHECKING:  # What the connection does.
-
-        def _expect_reading(self) -> None: ...
-
-        def _heard(self) -> None: ...
-
-        def _linger(self) -> None: ...
-
-        def _take_events(self) -> None: ...

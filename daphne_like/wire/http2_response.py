@@ -6,6 +6,7 @@ when, is the connection's. It must not know how a request is read, frames, ASGI 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +16,7 @@ from daphne_like.wire.http2_file import Reading
 
 if TYPE_CHECKING:
     from daphne_like.wire.http2 import HTTP2Connection
+    from daphne_like.wire.http2_engine import Connection
 
 
 class ResponseSide:
@@ -42,6 +44,7 @@ class ResponseSide:
 
     _connection: HTTP2Connection
     _continue_due: bool
+    _engine: Connection
     _file: Reading | None
     _head_sent: bool
     _id: int
@@ -52,6 +55,22 @@ class ResponseSide:
     exchange: Exchange | None
     live: bool
     supports: frozenset[str]
+
+    @abstractmethod
+    def lose(self, reason: str, refused: int | None = None) -> None:
+        """Tell the exchange, if there is one, that its client is gone."""
+
+    @abstractmethod
+    def _release(self) -> Exchange:
+        """Take the stream from its exchange, which is returned."""
+
+    @abstractmethod
+    def _response_over(self) -> None:
+        """The response is complete; the stream belongs to no exchange any more."""
+
+    @abstractmethod
+    def _deliver_ahead(self) -> None:
+        """Hand out what has come ahead of the tunnel."""
 
     @property
     def full(self) -> bool:
@@ -234,19 +253,6 @@ class ResponseSide:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    if TYPE_CHECKING:  # What the stream does.
-        from daphne_like.wire.http2_engine import Connection as _Engine
-
-        _engine: _Engine
-
-        def lose(self, reason: str) -> None: ...
-
-        def _release(self) -> Exchange: ...
-
-        def _response_over(self) -> None: ...
-
-        def _deliver_ahead(self) -> None: ...
 
 
 def _lowered(fields: Fields | tuple[()]) -> Fields:

@@ -51,7 +51,7 @@ class HTTP2Stream(ResponseSide):
         self.supports = supports
         self.size = 0
         self.authority = b""
-        self.exchange: Exchange | None = None
+        self.exchange = None
         self.live = True
         self.ended = False
         self._head_sent = self._continue_due = self._stalled = self._tunnel = False
@@ -61,7 +61,7 @@ class HTTP2Stream(ResponseSide):
         self._answer_due: float | None = None
         self._body_due: float | None = None
         self._linger_due: float | None = None
-        self._write_due: float | None = None
+        self._write_due = None
 
     @property
     def busy(self) -> bool:

@@ -8,38 +8,20 @@ know how anything is read or written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daphne_like.clock import ROUND_TRIP, Deadline
-from daphne_like.limits import Limits
 from daphne_like.wire.http2_engine import NGH2Error
-
-if TYPE_CHECKING:
-    from daphne_like.wire.http2_stream import HTTP2Stream
-    from daphne_like.wire.shared import Shared
+from daphne_like.wire.http2_output import Output
 
 _ARE_YOU_THERE = b"there?  "
 _GOODBYE = b"goodbye "
 
 
-class Patience:
+class Patience(Output):
     """The deadlines of one connection, and its end."""
 
-    limits: Limits
-    engine: Any
-    transport: Any
-    full: bool
-    _shared: Shared
-    _streams: dict[int, HTTP2Stream]
-    _unsent: Callable[[], int]
-    _opened: float
-
-    _over = False
-    """The connection is ending: what comes now is thrown away."""
-    _dead = False
-    """The engine has given up."""
     _leaving_in_steps = False
     """The client has been told that the end is near."""
     _goodbye_said = False
@@ -210,11 +192,3 @@ class Patience:
         self._over = True
         self._end_streams(reason)
         self.transport.abortConnection()
-
-    if TYPE_CHECKING:  # What the connection does.
-
-        def flush(self) -> None: ...
-
-        def _write_out(self) -> None: ...
-
-        def _end_streams(self, reason: str) -> None: ...

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IProtocol
 
+from daphne_like.exchange import Open
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.http1_request import PREFACE
 from daphne_like.wire.shared import Shared
@@ -37,11 +38,20 @@ def http2_connections() -> type[HTTP2Connection] | None:
 class Negotiation:
     """Builds the one right connection; ``protocols`` are what TLS may agree on, best first.
 
-    Without `http2` all is HTTP/1; without `in_the_clear` HTTP/2 needs TLS.
+    Without `http2` all is HTTP/1; without `in_the_clear` HTTP/2 needs TLS. `open` takes the place
+    of what the server opens requests with.
     """
 
-    def __init__(self, shared: Shared, *, http2: bool = True, in_the_clear: bool = True) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        open: Open | None = None,
+        *,
+        http2: bool = True,
+        in_the_clear: bool = True,
+    ) -> None:
         self._shared = shared
+        self._open = open
         self._http2 = http2_connections() if http2 else None
         can_switch = self._http2 is not None and in_the_clear
         self._switch = self._begin_with_preface if can_switch else None
@@ -58,8 +68,8 @@ class Negotiation:
     def connection(self, negotiated: bytes | None = None) -> HTTP1Connection | HTTP2Connection:
         """The protocol of one connection, by what TLS has agreed on."""
         if negotiated == H2 and self._http2 is not None:
-            return self._http2(self._shared)
-        return HTTP1Connection(self._shared, self._switch)
+            return self._http2(self._shared, self._open)
+        return HTTP1Connection(self._shared, self._switch, self._open)
 
     def _begin_with_preface(self, transport: Any, rest: bytes) -> None:
         connection = self.connection(H2)

@@ -214,17 +214,6 @@ class Shared:
             flood.end()
 
 
-class Beside(Shared):
-    """Another way in to the same server: all that it shares is the other's, but for ``open``."""
-
-    __slots__ = ("open",)
-
-    def __init__(self, shared: Shared, open: Open) -> None:
-        # What is counted or set on one side is so on the other: connections, drain, crowding.
-        self.__dict__ = shared.__dict__
-        self.open = open
-
-
 def _tell_refused(untold: int) -> None:
     _logger.warning("Refused %d other requests", untold)
 

@@ -11,7 +11,7 @@ from daphne_like.config import Config
 from daphne_like.exchange import Request
 from daphne_like.options import OPTIONS
 from daphne_like.places import OWN_KINDS
-from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.http1_response import WITHOUT_FILES
 from tests.examples.pages import DOCS, rows, section
 from tests.examples.serving import CHECKOUT
 
@@ -20,13 +20,13 @@ REQUEST = Request("GET", b"/", b"", [], "1.1", "http", b"", None, None)
 
 
 def test_the_scope_has_the_keys_that_the_page_lists() -> None:
-    scope = http_scope(REQUEST, "", ResponseSide.supports, {})
+    scope = http_scope(REQUEST, "", WITHOUT_FILES.http_1_0, {})
     listed = [row[0].strip("`") for row in rows(section(ASGI, "The HTTP scope"))]
     assert listed == list(scope)
 
 
 def test_the_page_shows_the_versions_and_extensions_that_there_are() -> None:
-    scope = http_scope(REQUEST, "", ResponseSide.supports, {})
+    scope = http_scope(REQUEST, "", WITHOUT_FILES.http_1_0, {})
     shown = dict(rows(section(ASGI, "The HTTP scope")))
     asgi = repr(scope["asgi"]).replace("'", '"')
     assert shown["`asgi`"] == f"`{asgi}`"

@@ -15,6 +15,22 @@ from daphne_like.testing import MemoryWire, RecordedExchange, RecordingOpen
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared
 
+REQUEST = (
+    "method",
+    "raw_path",
+    "query",
+    "headers",
+    "http_version",
+    "scheme",
+    "authority",
+    "client",
+    "server",
+    "tls",
+    "upgrade",
+    "root_path",
+)
+"""What a request says."""
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -63,6 +63,7 @@ def test_it_may_be_off(house, caplog):
     assert not any("HTTP/2" in message for message in caplog.messages)
 
 
+@pytest.mark.pure("imports a module again")
 def test_where_its_engine_is_missing_the_log_says_what_brings_it(house, caplog, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:
         monkeypatch.delitem(sys.modules, name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daphne_like.asgi.application import counted, settle
+from daphne_like.asgi.application import _awaited_by, counted, settle
 from daphne_like.asgi.http import HTTPExchange
 from daphne_like.limits import Limits
 from tests.unit.asgi.fakes import (
@@ -148,6 +148,13 @@ def test_the_warning_before_a_cancellation_says_where_the_application_waits(capl
     assert "took longer than 7 s" in record.getMessage()
     assert "app > " in record.getMessage()
     assert record.getMessage().endswith("wait_for_a_database > sleep")
+
+
+def test_what_a_compiled_coroutine_awaits_is_among_what_it_refers_to():
+    coroutine = ok({}, None, None)
+    assert _awaited_by([coroutine.__await__()]) is coroutine
+    coroutine.close()
+    assert _awaited_by([1]) is None
 
 
 def test_an_exchange_whose_task_is_not_there_yet_is_not_cancelled(caplog):

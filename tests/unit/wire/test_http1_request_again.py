@@ -7,9 +7,9 @@ import re
 import pytest
 
 from daphne_like.errors import RemoteFault
-from daphne_like.exchange import Request
 from daphne_like.wire import http1_known, http1_request
 from daphne_like.wire.http1_request import RequestReader
+from tests.support.http1 import REQUEST
 from tests.unit.wire.test_http1_request import HEAD, UPGRADE, reader
 
 SAID = (
@@ -50,7 +50,7 @@ def shown(reading: RequestReader, raw: bytes) -> object:
         return fault.status, fault.reason
     if got is None:
         return rest
-    return [getattr(got, name, None) for name in Request.__slots__], reading.framing, rest
+    return [getattr(got, name) for name in REQUEST], reading.framing, rest
 
 
 @pytest.mark.parametrize("said", SAID)

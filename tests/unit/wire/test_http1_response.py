@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import h11
@@ -16,7 +17,7 @@ from daphne_like.headers_sent import response_head
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
 from daphne_like.wire import http1_response
-from daphne_like.wire.http1_response import ResponseSide
+from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.shared import DefaultFields, Shared
 from tests.support.http1 import Response, read_responses
 
@@ -24,30 +25,30 @@ TEXT = [(b"content-type", b"text/plain")]
 LARGE = b"x" * (64 * 1024)
 
 
-class Side(ResponseSide):
-    """The way out alone: what it writes is kept, what it asks is set by the test."""
+class Side:
+    """The way out of one connection: what it writes is kept, what it asks is set by the test."""
 
     def __init__(self, defaults: DefaultFields | None = None) -> None:
         self.writes: list[bytes] = []
         self.files: list[tuple[Any, ...]] = []
-        self.over = 0
-        self.may_go_on = True
-        self._write = self.writes.append
-        self._write_pieces = self.writes.extend
-        self._write_file = lambda *given: self.files.append(given)
         defaults = defaults or DefaultFields(None, False)
-        self._shared = Shared(RecordingOpen(), Clock(), Limits(), defaults)
+        self.shared = Shared(RecordingOpen(), Clock(), Limits(), defaults)
+        self.connection = HTTP1Connection(self.shared)
+        self.connection.transport = SimpleNamespace(
+            unregisterProducer=nothing, loseWriteConnection=nothing
+        )
+        self.connection._write = self.writes.append
+        self.connection._write_pieces = self.writes.extend
+        self.connection._write_file = lambda *given: self.files.append(given)
+        self.connection._responding = self.connection._settled = True
 
-    def _may_go_on(self) -> bool:
-        return self.may_go_on
-
-    def _response_over(self) -> None:
-        self.over += 1
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
 
     def of(self, http_version: str = "1.1", *, expects: bool = False) -> Side:
         """The side of a connection whose client speaks `http_version`."""
-        self._http_1_0 = http_version == "1.0"
-        self._continue_due = expects
+        self.connection._http_1_0 = http_version == "1.0"
+        self.connection._continue_due = expects
         return self
 
     @property
@@ -58,8 +59,12 @@ class Side(ResponseSide):
         """The response as h11 reads it; it is the only one, and whole."""
         (response,) = read_responses(self.raw, [method], eof=eof)
         assert response.complete
-        assert self.over == 1
+        assert not self._responding
         return response
+
+
+def nothing() -> None:
+    """What a transport does where nobody looks."""
 
 
 def head(
@@ -75,7 +80,7 @@ class TestWholeResponses:
         assert side.writes == [
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello"
         ]
-        assert side.over == 1
+        assert not side._responding
 
     def test_a_large_body_is_not_copied(self) -> None:
         side = Side()
@@ -193,28 +198,22 @@ class TestTheConnectionsEnd:
 
     def test_is_said_where_the_client_asks_for_it(self) -> None:
         side = Side()
-        side._keep_alive = False
+        side.connection._keep_alive = False
         side.respond(head(), b"")
         assert side.response()[b"connection"] == b"close"
 
     def test_is_said_where_the_server_stops(self) -> None:
         side = Side()
-        side._shared.leaving = True
+        side.shared.leaving = True
         side.respond(head(), b"")
         assert side.response()[b"connection"] == b"close"
 
     def test_is_said_where_the_rest_of_the_request_may_not_be_read(self) -> None:
         side = Side()
-        side.may_go_on = False
+        side.connection._settled = False
+        side.connection._remaining = Limits().discard_size + 1
         side.respond(head(), b"")
         assert side.response()[b"connection"] == b"close"
-
-    def test_alone_the_way_out_does_not_know(self) -> None:
-        side = Side()
-        with pytest.raises(NotImplementedError):
-            ResponseSide._may_go_on(side)
-        with pytest.raises(NotImplementedError):
-            ResponseSide._response_over(side)
 
 
 class TestHTTP10:

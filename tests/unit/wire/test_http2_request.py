@@ -14,6 +14,7 @@ from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Field, Request
 from daphne_like.limits import Limits
 from daphne_like.wire.http2_request import TARGETS, HeadReader
+from tests.support.http1 import REQUEST
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("192.0.2.2", 443)
 METHOD, SCHEME = (b":method", b"GET"), (b":scheme", b"https")
@@ -35,7 +36,6 @@ CONNECT = (
     AUTHORITY,
     (b"sec-websocket-version", b"13"),
 )
-SLOTS = [name for name in Request.__slots__ if not name.startswith("_")]
 
 
 def reader(**limits: Any) -> HeadReader:
@@ -58,7 +58,7 @@ def pseudo(**said: bytes) -> tuple[Field, ...]:
 
 
 def parts(made: Request) -> list[Any]:
-    return [getattr(made, name) for name in SLOTS]
+    return [getattr(made, name) for name in REQUEST]
 
 
 def outcome(at: HeadReader, head: Any) -> list[Any]:

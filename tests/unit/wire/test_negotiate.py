@@ -13,7 +13,7 @@ from h2.connection import H2Connection
 from twisted.internet.interfaces import IProtocol, ISSLTransport
 from zope.interface import classImplements, directlyProvides
 
-from daphne_like.testing import MemoryWire
+from daphne_like.testing import MemoryWire, RecordingOpen
 from daphne_like.wire.http1 import HTTP1Connection
 from daphne_like.wire.http2 import HTTP2Connection
 from daphne_like.wire.negotiate import H2, HTTP_1_1, Negotiation, hand_over
@@ -76,18 +76,29 @@ class TestALPN:
         for name in (HTTP_1_1, None, b"spdy/3"):
             assert type(negotiation.connection(name)) is HTTP1Connection
 
+    @pytest.mark.parametrize("name", [H2, HTTP_1_1])
+    def test_its_requests_may_be_opened_otherwise(self, name: bytes) -> None:
+        ours, otherwise = shared(), RecordingOpen()
+        connection = Negotiation(ours, otherwise).connection(name)
+        MemoryWire(connection, ours.clock).send(asking()[1] if name == H2 else GET)
+        assert len(otherwise.exchanges) == 1
+        assert ours.open.exchanges == []
+        assert connection in ours.connections
+
     def test_where_all_is_to_be_http1_it_is(self) -> None:
         ours = shared()
         negotiation = Negotiation(ours, http2=False)
         assert negotiation.protocols == (HTTP_1_1,)
         assert type(negotiation.connection(H2)) is HTTP1Connection
 
+    @pytest.mark.pure("imports a module again")
     def test_where_the_engine_is_missing_it_is_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "ngh2", None)
         assert Negotiation(shared()).protocols == (HTTP_1_1,)
 
+    @pytest.mark.pure("imports a module again")
     def test_but_what_is_wrong_with_it_is_not_hidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [name for name in sys.modules if name.startswith("daphne_like.wire.http2")]:
             monkeypatch.delitem(sys.modules, name)

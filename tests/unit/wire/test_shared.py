@@ -16,7 +16,6 @@ from daphne_like.exchange import Snapshot, peer_name
 from daphne_like.limits import Limits
 from daphne_like.testing import RecordingOpen
 from daphne_like.wire.shared import (
-    Beside,
     DefaultFields,
     Shared,
     address_of,
@@ -281,41 +280,3 @@ class TestCrowds:
         ours = Shared(RecordingOpen(), Clock(), Limits(connections=1), DefaultFields())
         ours.closed(FakeConnection(ours))
         assert ours.connections == set()
-
-
-class TestBeside:
-    """Another way in."""
-
-    def test_it_opens_something_else(self) -> None:
-        ours, open = shared(), RecordingOpen()
-        beside = Beside(ours, open)
-        assert beside.open is open
-        assert ours.open is not open
-
-    def test_it_counts_together_and_may_be_crowded_together(self) -> None:
-        told: list[bool] = []
-        ours = Shared(RecordingOpen(), Clock(), Limits(connections=2), DefaultFields())
-        beside = Beside(ours, RecordingOpen())
-        ours.crowded = told.append
-        one = FakeConnection(ours, host="a")
-        other = FakeConnection(beside, host="a")
-        beside.accepted += 1
-        assert (ours.connections, ours.clients, ours.accepted) == ({one, other}, {"a": 2}, 1)
-        assert told == [True]
-        beside.closed(other)
-        assert (ours.connections, told) == ({one}, [True, False])
-
-    def test_it_stops_together(self) -> None:
-        emptied: list[bool] = []
-        ours = shared()
-        beside = Beside(ours, RecordingOpen())
-        one = FakeConnection(beside, busy=True)
-        ours.drain(lambda: emptied.append(True))
-        assert (beside.draining, one.told, emptied) == (True, ["drain"], [])
-        beside.closed(one)
-        assert emptied == [True]
-
-    def test_what_it_refuses_is_refused_by_the_server(self) -> None:
-        ours = shared()
-        Beside(ours, RecordingOpen()).refused(None, RemoteFault(400, "no Host"), left=False)
-        assert ours.refusals == {(400, "no Host"): 1}

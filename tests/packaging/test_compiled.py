@@ -1,0 +1,105 @@
+"""What mypyc asks of the modules that a build may compile, and does not check itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+HOT = re.findall(r'^HOT = """([^"]*)"""', (CHECKOUT / "setup.py").read_text(), re.MULTILINE)
+PATHS = [CHECKOUT / f"daphne_like/{name}.py" for name in "".join(HOT).split()]
+
+
+def classes(paths: list[Path]) -> dict[str, ast.ClassDef]:
+    """The classes of the modules, by module and name."""
+    return {
+        f"{path.relative_to(CHECKOUT).with_suffix('').as_posix()}.{node.name}": node
+        for path in paths
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+CLASSES = classes(PATHS)
+
+
+def line_of(name: str) -> list[str]:
+    """The class, its base, the base of that, and so on, as far as they are compiled."""
+    module, line = name.rpartition(".")[0], [name]
+    for base in CLASSES[name].bases:
+        known = f"{module}.{ast.unparse(base)}"
+        elsewhere = [other for other in CLASSES if other.endswith(f".{ast.unparse(base)}")]
+        found = [known] if known in CLASSES else same_family(module, elsewhere)
+        line += [above for other in found for above in line_of(other)]
+    return line
+
+
+def same_family(module: str, names: list[str]) -> list[str]:
+    """Those of `names` that `module` imports."""
+    tree = ast.parse((CHECKOUT / f"{module}.py").read_text())
+    imported = {
+        f"{(node.module or '').replace('.', '/')}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return [name for name in names if name in imported]
+
+
+def annotated(node: ast.ClassDef) -> Iterator[str]:
+    """The attributes whose types the class says, in its body or through ``self``."""
+    own = {id(part) for part in node.body}
+    for part in ast.walk(node):
+        if not isinstance(part, ast.AnnAssign):
+            continue
+        target = part.target
+        if isinstance(target, ast.Name) and id(part) in own:
+            yield target.id
+        elif isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self":
+            yield target.attr
+
+
+def test_they_are_there() -> None:
+    assert len(PATHS) > 20
+    assert [path for path in PATHS if not path.exists()] == []
+    assert len(line_of("daphne_like/wire/http1.HTTP1Connection")) == 7
+    assert len(line_of("daphne_like/asgi/http.HTTPExchange")) == 3
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_attribute_is_annotated_once_in_a_line_of_classes(name: str) -> None:
+    """Twice, and the garbage collector would count two references: it clears what lives."""
+    said = Counter(attribute for one in line_of(name) for attribute in set(annotated(CLASSES[one])))
+    assert [attribute for attribute, times in said.items() if times > 1] == []
+
+
+SOUND = {
+    "daphne_like/wire/http1_request.py: view[start:end]",
+    "daphne_like/wire/http2_request.py: head[1:at]",
+}
+"""Slices with two ends, of a memoryview and of a tuple."""
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_slice_of_bytes_has_one_end(path: Path) -> None:
+    """Where the second is before the first, SystemError is raised: `x[a:][:b]` never does."""
+    two_ended = [
+        f"{path.relative_to(CHECKOUT).as_posix()}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Slice)
+        and node.slice.lower
+        and node.slice.upper
+    ]
+    assert set(two_ended) <= SOUND
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_class_has_one_base_at_most(name: str) -> None:
+    """Two compiled ones it cannot have."""
+    assert len(CLASSES[name].bases) < 2
