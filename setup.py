@@ -16,6 +16,8 @@ from setuptools import setup
 HOT = """
 admission clock exchange headers headers_sent tally
 asgi/application asgi/http asgi/http_receive asgi/http_send asgi/scope asgi/waiting
+asgi/frame_reader asgi/frames asgi/websocket asgi/websocket_receive asgi/websocket_send
+compression handshake
 wire/http1 wire/http1_body wire/http1_known wire/http1_patience wire/http1_state
 wire/http1_request wire/http1_response wire/http1_tunnel wire/shared
 wire/http2 wire/http2_file wire/http2_output wire/http2_request wire/http2_response

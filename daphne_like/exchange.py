@@ -12,7 +12,7 @@ The rules both sides keep:
 * ``respond``, or ``send_head`` and then ``send_body`` any number of times and ``end``.
 * What the wire delivers by ``body_received`` the exchange pays back by ``consumed``.
 * Where the request asks for an upgrade, ``open_tunnel`` is another beginning: from then on
-  ``body_received`` and ``send_body`` carry bytes as they are, and the body never ends.
+  ``body_received`` and what it returns carry bytes as they are, and the body never ends.
 """
 
 from __future__ import annotations
@@ -241,8 +241,10 @@ class Stream(Protocol):
     def end(self, trailers: Fields | tuple[()] = ()) -> None:
         """The response is complete; `trailers` are sent where ``supports`` names them."""
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         """Grant the upgrade that the request asks for, with the fields of `head`.
+
+        Returns what sends through it: ``send_body``, or what is nearer to the network.
 
         101 on HTTP/1.1 (RFC 9110, section 7.8), 200 to an extended CONNECT (RFC 8441). Bytes
         that the client has sent already are delivered in a later turn.

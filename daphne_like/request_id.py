@@ -63,8 +63,8 @@ class _IdentifiedStream:
     def send_head(self, head: ResponseHead, body: bytes = b"") -> None:
         self._stream.send_head(self._identified(head), body)
 
-    def open_tunnel(self, head: ResponseHead) -> None:
-        self._stream.open_tunnel(self._identified(head))
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
+        return self._stream.open_tunnel(self._identified(head))
 
     def _identified(self, head: ResponseHead) -> ResponseHead:
         """Another head: the given one may be that of many responses."""

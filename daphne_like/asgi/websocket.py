@@ -56,9 +56,9 @@ class WebSocketExchange(SendSide):
         self._stream = stream
         self._state = AppState.CONNECTING
         self._client = ClientState.CONNECTING
-        self._messages: list[Message] = [{"type": "websocket.connect"}]
-        self._disconnect: Message | None = None
-        self._farewell: Farewell | None = None
+        self._messages = [{"type": "websocket.connect"}]
+        self._disconnect = None
+        self._farewell = None
         self._told = self._reader = self._writers = self._denial = self._head = None
         self._pinged = None
         self._listening = False
@@ -274,7 +274,7 @@ class WebSocketExchange(SendSide):
                 return
         elif 0 < limits.ping_interval <= now - max(self._heard_at, self._ping_sent_at):
             self._ping_sent_at = now
-            self._stream.send_body(frame(PING, b""))
+            self._write(frame(PING, b""))
         self._wait_for_client()
 
     def _wait_for_client(self) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import abstractmethod
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +87,7 @@ class ReceiveSide:
         "_stream",
         "_told",
         "_waiting",
+        "_write",
     )
 
     _application: Application
@@ -106,6 +109,12 @@ class ReceiveSide:
     _stream: Stream
     _told: asyncio.Task[object] | None
     _waiting: int
+    _write: Callable[[bytes], None]
+    """What sends through the tunnel, once it is open."""
+
+    @abstractmethod
+    def _part(self) -> None:
+        """Every message was taken, or the time for it is over."""
 
     # --- From the wire --------------------------------------------------------------------
 
@@ -161,7 +170,7 @@ class ReceiveSide:
         if self._stream.full:
             self._pinged = payload
         else:
-            self._stream.send_body(frame(PONG, payload))
+            self._write(frame(PONG, payload))
 
     def more_to_read(self) -> None:
         """The rest of what has come is read in the next turn of the loop."""
@@ -240,10 +249,6 @@ class ReceiveSide:
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
             reader.set_result(None)
-
-    if TYPE_CHECKING:  # What the exchange does.
-
-        def _part(self) -> None: ...
 
 
 def most_at_once(limits: Limits) -> int:

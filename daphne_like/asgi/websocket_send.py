@@ -12,8 +12,9 @@ written once:
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daphne_like.asgi.frames import BINARY, CODES_IN_WORDS, TEXT, close_frame, head, may_be_sent
 from daphne_like.asgi.scope import Message
@@ -65,7 +66,23 @@ class SendSide(ReceiveSide):
     _writers: Waiters | None
     request: Request
 
-    async def send(self, message: Message) -> None:
+    @abstractmethod
+    def _accepted(self) -> None:
+        """The socket is open."""
+
+    @abstractmethod
+    def close(self, code: int, reason: str = "") -> None:
+        """End with a close frame."""
+
+    @abstractmethod
+    def _refuse(self, message: Message) -> None:
+        """Answer the handshake with 403."""
+
+    @abstractmethod
+    async def _deny(self, message: Message) -> None:
+        """Answer the handshake with a response of the application's."""
+
+    async def send(self, message: Any) -> None:
         """The application's ``send``: one step of the table, then wait for a slow client.
 
         Raises :class:`AppFault` for a message that the state does not allow,
@@ -135,7 +152,7 @@ class SendSide(ReceiveSide):
         self._state = _OPEN
         self._client = ClientState.OPEN
         self._accepted()
-        self._stream.open_tunnel(self._head)
+        self._write = self._stream.open_tunnel(self._head)
 
     def _chosen(self, message: Message) -> Fields:
         """The subprotocol, as a field: one that the client has offered (RFC 6455, 4.2.2)."""
@@ -164,12 +181,12 @@ class SendSide(ReceiveSide):
         self._bytes_out += size
         self._ran += size + _LEAST
         if self._deflate is not None and size >= self._deflate.min_size:
-            self._stream.send_body(self._frames.compressed(payload, binary=first == _BINARY))
+            self._write(self._frames.compressed(payload, binary=first == _BINARY))
         elif size < _JOIN_BELOW:
-            self._stream.send_body(head(first, size) + payload)
+            self._write(head(first, size) + payload)
         else:
-            self._stream.send_body(head(first, size))
-            self._stream.send_body(payload)
+            self._write(head(first, size))
+            self._write(payload)
 
     def _bytes_of(self, message: Message) -> bytes:
         data = message.get("bytes")
@@ -191,7 +208,7 @@ class SendSide(ReceiveSide):
         self.close(int(code), reason)
 
     def _write_close(self, code: int | None, reason: str = "") -> None:
-        self._stream.send_body(close_frame(code, reason))
+        self._write(close_frame(code, reason))
 
     def _fault(self, message: Message, fault: str) -> AppFault:
         return AppFault(self._state.value, message.get("type"), fault)
@@ -209,16 +226,6 @@ class SendSide(ReceiveSide):
         if self._writers is not None:
             waiters, self._writers = self._writers, None
             wake(waiters)
-
-    if TYPE_CHECKING:  # What the exchange does.
-
-        def _accepted(self) -> None: ...
-
-        def close(self, code: int, reason: str = "") -> None: ...
-
-        def _refuse(self, message: Message) -> None: ...
-
-        async def _deny(self, message: Message) -> None: ...
 
 
 _START, _BODY = "websocket.http.response.start", "websocket.http.response.body"

@@ -53,9 +53,10 @@ class FakeStream:
         if body:
             self.send_body(body)
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         self._begin(head)
         self.tunnel = True
+        return self.send_body
 
     def send_body(self, data: bytes) -> None:
         head = self._must_be_headed()

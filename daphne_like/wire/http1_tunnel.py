@@ -6,9 +6,10 @@ bytes mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
-from daphne_like.exchange import Exchange, ResponseHead
+from daphne_like.exchange import ResponseHead
 from daphne_like.wire.http1_response import ResponseSide
 from daphne_like.wire.http1_state import Phase
 
@@ -18,7 +19,7 @@ _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: %b\r\nconnection: Up
 class Tunnel(ResponseSide):
     """The connection's last use."""
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         """Grant the upgrade; what has come ahead of its time is the tunnel's first bytes."""
         self._phase = Phase.TUNNEL
         self._head_sent = True
@@ -33,6 +34,7 @@ class Tunnel(ResponseSide):
             self._shared.clock.callLater(0, self._deliver_ahead)
         else:
             self._resume_reading()
+        return self._write
 
     def _deliver_ahead(self) -> None:
         if self._phase is not Phase.TUNNEL:
@@ -48,7 +50,7 @@ class Tunnel(ResponseSide):
         self._owed += len(data)
         if self._owed > self._shared.limits.read_budget:
             self._pause_reading()
-        cast(Exchange, self._exchange).body_received(data)
+        self._exchange.body_received(data)  # type: ignore[union-attr]
         return b""
 
     def _tunnel_ended(self) -> None:

@@ -7,6 +7,7 @@ when, is the connection's. It must not know how a request is read, frames, ASGI 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -176,7 +177,7 @@ class ResponseSide:
         """Promise a response, and open its request (RFC 9113, section 8.4)."""
         self._connection.push(self._id, target, fields)
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         """Grant the upgrade: 200, and DATA goes both ways as it is (RFC 8441, section 5)."""
         self._tunnel = True
         connection = self._connection
@@ -186,6 +187,7 @@ class ResponseSide:
             share(self._engine, self._id, first=True)
         connection.written()
         connection.later(self._deliver_ahead)
+        return self.send_body
 
     def abort(self, reason: str = "") -> None:
         """Break off: the client sees a reset, never an end that looks whole."""

@@ -20,6 +20,8 @@ from tests.support.websocket import MASK, TEXT, framed, masked
 
 A_LOT = 4096
 
+pytestmark = pytest.mark.pure("stands on a part of a socket")
+
 
 class Ours(ReceiveSide):
     """The receiving side of a socket, with the events where the application would be.

@@ -176,8 +176,7 @@ def test_a_tunnels_head_has_it_too() -> None:
     door = Door()
     stream = door.ask([]).stream
     head = ResponseHead(101, [(b"X-Request-ID", b"theirs"), (b"a", b"b")])
-    stream.open_tunnel(head)
-    stream.send_body(b"frames")
+    stream.open_tunnel(head)(b"frames")
     sent = door.outside.head
     assert (sent.status, sent.fields) == (101, [(b"a", b"b"), (NAME, b"1")])
     assert (door.outside.tunnel, door.outside.body) == (True, b"frames")

@@ -99,9 +99,9 @@ class FakeStream(testing.FakeStream):
         super().send_head(head)
         super().send_body(body)
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         self.calls.append(("tunnel", head.status))
-        super().open_tunnel(head)
+        return super().open_tunnel(head)
 
     def send_body(self, data: bytes) -> None:
         self.calls.append(("body", data))

@@ -282,6 +282,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.pure("replaces a method")
 class TestTurns:
     @pytest.fixture
     def frames(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:

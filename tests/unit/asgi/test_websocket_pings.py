@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ class _Client(FakeStream):
         self._delay = delay
         self.exchange: Any = None
 
-    def open_tunnel(self, head: ResponseHead) -> None:
+    def open_tunnel(self, head: ResponseHead) -> Callable[[bytes], None]:
         self.send_head(head)
+        return self.send_body
 
     def send_body(self, data: bytes) -> None:
         super().send_body(data)
