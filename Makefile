@@ -13,8 +13,8 @@ ROOT := $(filter 0,$(shell id -u))
 APT  := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # The programs the tests talk to, each with the Debian package that has it.
-TOOLS := chromium:chromium curl:curl firefox-esr:firefox-esr h2load:nghttp2-client haproxy:haproxy \
-	nginx:nginx-light node:nodejs npm:npm openssl:openssl redis-server:redis-server systemd-analyze:systemd \
+TOOLS := cc:build-essential chromium:chromium curl:curl firefox-esr:firefox-esr h2load:nghttp2-client haproxy:haproxy \
+	nginx:nginx-light node:nodejs npm:npm openssl:openssl python3-config:python3-dev redis-server:redis-server systemd-analyze:systemd \
 	systemd-socket-activate:systemd
 
 # What Node needs beside itself, in a place that nobody commits.
@@ -34,6 +34,13 @@ DJANGO := build/django
 NEWER_PYTHON ?= $(call first-since,12,python3.14 python3.13 python3.12 \
 	$(wildcard $(addprefix $(HOME)/.pyenv/versions/3.,$(addsuffix .*/bin/python,14 13 12))))
 
+# The compiled server, installed, and what its tests need beside it; no module of ours lies in tree.
+COMPILED := build/compiled
+COMPILED_TREE  := benchmarks deploy docs examples pyproject.toml setup.cfg setup.py tests
+COMPILED_TESTS := unit wire differential packaging/test_compiled_installation.py $(addprefix live/test_,$(addsuffix .py,\
+	extensions http2 http2_leaks leaks stopping tls websocket_clients websocket_faults websocket_leaks \
+	websocket_stopping workers))
+
 # The first of some interpreters that runs and is new enough: for us, or since Python 3.$(1).
 first-python = $(call first-since,11,$(1))
 first-since = $(shell for p in $(2); do \
@@ -41,7 +48,7 @@ first-since = $(shell for p in $(2); do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-all benchmark fuzz conformance lint types imports docs news unit coverage format tools clean $(VENV)
+.PHONY: help serve test test-all benchmark fuzz conformance lint types imports docs news unit compiled coverage format tools clean $(VENV)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +57,8 @@ serve: $(VENV)/.serves ## Serve the demonstration on http://127.0.0.1:8000 and h
 	@$(BIN)/daphne-like --demo -e tcp:8000:interface=127.0.0.1 -b localhost -p 8443 --ssl-dev $(ARGS)
 
 test: tools lint types imports docs news unit ## Run every check; nothing lands that fails one
+	@if [ "$(CI)" = true ] || command -v cc >/dev/null; then $(MAKE) -s compiled; \
+	else echo "the compiled server is left out; it needs a C compiler"; fi
 
 test-all: tools ## Run the tests on every Python from 3.11 on that is here
 	@failed=; $(foreach v,3.11 3.12 3.13 3.14,$(call unit-on,$(v),$(call first-python,\
@@ -84,6 +93,25 @@ news: $(VENV)/.tests ## Check that the change is told to users, in newsfragments
 
 unit: $(VENV)/.tests ## Run the tests (pytest); ARGS="-k name" chooses
 	@$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+
+compiled: $(COMPILED)/.ready ## Compile the server, and run the tests of what is compiled
+	@rm -rf $(COMPILED)/tree && mkdir $(COMPILED)/tree
+	@cp -R $(COMPILED_TREE) $(COMPILED)/tree && ln -s ../.. $(COMPILED)/tree/build
+	@cd $(COMPILED)/tree && ../venv/bin/python -m pytest -n 2 --dist loadscope $(addprefix tests/,$(COMPILED_TESTS)) $(ARGS)
+
+# As users do: from the source archive, apart from everything that is installed here.
+$(COMPILED)/.ready: setup.py setup.cfg pyproject.toml $(shell find daphne_like twisted -name '*.py') | $(VENV)/.tests
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
+	@$(BIN)/python -m build --no-isolation --sdist --outdir $(COMPILED)/dist >$(COMPILED)/log 2>&1 \
+		|| { cat $(COMPILED)/log; false; }
+	@DAPHNE_LIKE_COMPILE=1 $(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps \
+		--wheel-dir $(COMPILED)/dist $(COMPILED)/dist/*.tar.gz
+	@$(BIN)/python -m venv --without-pip $(COMPILED)/venv
+	@$(BIN)/python -m pip --python $(COMPILED)/venv/bin/python install -qq --disable-pip-version-check \
+		--no-index --no-deps $(COMPILED)/dist/*.whl
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		>$$(echo $(COMPILED)/venv/lib/python*/site-packages)/libraries.pth
+	@touch $@
 
 coverage: $(VENV)/.tests ## Run the tests and list the lines they miss
 	@$(BIN)/pytest -n 2 --dist loadscope --cov=daphne_like $(ARGS)

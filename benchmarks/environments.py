@@ -1,4 +1,4 @@
-"""The virtual environments: one for the peers, one for ours, one for the client of WebSockets.
+"""The virtual environments: one for the peers, two for ours, one for the client of WebSockets.
 
 Each is made once; ``benchmarks/.venv`` may be removed to get newer peers. Our own package is
 installed anew every time, as a user would get it: built, not linked to the source. All have what
@@ -8,6 +8,7 @@ HTTP/2 needs.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ _FOLDER = Path(__file__).parent / ".venv"
 
 REQUIREMENTS = {
     "client": ("picows", "uvloop"),
+    "compiled": ("fastapi", "uvloop"),
     "ours": ("fastapi", "uvloop"),
     "peers": (
         "daphne",
@@ -40,13 +42,16 @@ REQUIREMENTS = {
         "uvloop",
     ),
 }
-"""What pip is asked to put into each environment, beside our package in ours.
+"""What pip is asked to put into each environment, beside our package in both of ours.
 Gunicorn comes with its extra ``fast``, although pip takes an older Gunicorn where the parser that
 the newest one asks for is not to be had: the newest with an older parser breaks connections when
 bodies are echoed, and with its Python parser it costs as much or more.
 
 picows is compiled: a client of WebSockets has to cost less than the servers that it measures.
 """
+
+_OURS = {"ours": "0", "compiled": "1"}
+"""The environments that have our package, and for each what DAPHNE_LIKE_COMPILE is."""
 
 _TELL_VERSIONS = """\
 import importlib.metadata, json, sys
@@ -95,8 +100,8 @@ def prepare(environment: str) -> None:
     if not python.exists() or _installation(str(python)) != _installation(interpreter()):
         _run([interpreter(), "-m", "venv", "--clear", str(_FOLDER / environment)])
     _pip(environment, REQUIREMENTS[environment])
-    if environment == "ours":
-        _install_ours()
+    if environment in _OURS:
+        _install_ours(environment)
 
 
 def versions(server: Server) -> dict[str, str]:
@@ -110,21 +115,23 @@ def versions(server: Server) -> dict[str, str]:
     return told
 
 
-def _install_ours() -> None:
+def _install_ours(environment: str) -> None:
     """Build from a copy: setuptools would leave a folder ``build`` in the source."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "source"
         left_out = shutil.ignore_patterns(".*", "*.egg-info", "benchmarks", "build", "dist")
         shutil.copytree(_PROJECT, copy, ignore=left_out)
-        _pip("ours", [f"{copy}[http2]"])
+        _pip(environment, [f"{copy}[http2]"], DAPHNE_LIKE_COMPILE=_OURS[environment])
 
 
-def _pip(environment: str, requirements: Iterable[str]) -> None:
-    _run([str(program(environment, "python")), "-m", "pip", "install", "--quiet", *requirements])
+def _pip(environment: str, requirements: Iterable[str], **variables: str) -> None:
+    pip = [str(program(environment, "python")), "-m", "pip", "install", "--quiet"]
+    _run([*pip, *requirements], **variables)
 
 
-def _run(command: list[str]) -> str:
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(command: list[str], **variables: str) -> str:
+    environ = os.environ | variables
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise Failed(f"not installed: {reason}")

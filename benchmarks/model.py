@@ -34,7 +34,7 @@ class Server:
         packages: the distributions whose versions say what was measured, its own first.
         extra: the extra arguments for each wire that it can be measured on; in them
             ``{certificate}`` and ``{key}`` are filled in, too.
-        ours: whether it is the server that the others are compared with.
+        ours: whether it is ours, and so compared with the best of the others.
     """
 
     name: str

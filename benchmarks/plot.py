@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from benchmarks.record import Record, ScenarioRecord
 
 _COLUMNS = 2
-_PANEL_WIDTH = 430
+_PANEL_WIDTH = 505
 _GAP = 40
 _MARGIN = 28
 _TOP = 84
 _HEAD = 46
 _ROW = 24
 _BAR = 15
-_NAMES = 92
+_NAMES = 172
 _VALUES = 62
 _LONGEST = 16
 """How many times as long as the shortest a bar may be; a longer one is cut."""

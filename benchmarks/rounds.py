@@ -55,10 +55,10 @@ def measure(
             sample = scenario.measure.take(server, scenario, pace)
         except Failed as failure:
             results.fail(scenario, server, str(failure))
-            tell(f"{scenario.name:9} {server.name:12} failed: {failure}")
+            tell(f"{scenario.name:9} {server.name:21} failed: {failure}")
         else:
             results.add(scenario, server, sample)
-            tell(f"{scenario.name:9} {server.name:12} {_shown(scenario, sample)}")
+            tell(f"{scenario.name:9} {server.name:21} {_shown(scenario, sample)}")
     return results
 
 

@@ -1,5 +1,7 @@
 """The servers that are measured, one row each: one worker process, no access log.
 
+Ours has two: as pip installs it, and compiled.
+
 Where a server offers a choice, the row has what cost least CPU time when the choices took turns:
 h2corn's I/O on two threads rather than one, even on one core; uvicorn on httptools, since its
 other fast parser costs far more for large answers. Granian's choices could not be told apart for
@@ -14,23 +16,23 @@ up an HTTP/2 connection after a thousand requests, with those that are under way
 
 from benchmarks.model import Server
 
+_OURS = (
+    "daphne-like -b 127.0.0.1 -p {port} {extra} --no-access-log -v 0 --app-dir . {app}",
+    ("daphne-like", "Twisted", "httptools", "ngh2", "uvloop"),
+    {
+        "http": "",
+        "websocket": "",
+        "https": "--ssl-certfile {certificate} --ssl-keyfile {key}",
+        "h2c": "",
+        "h2": "--ssl-certfile {certificate} --ssl-keyfile {key}",
+    },
+)
+
 _DAPHNE_TLS = "-e ssl:{port}:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
 
 SERVERS = (
-    Server(
-        "daphne-like",
-        "ours",
-        "daphne-like -b 127.0.0.1 -p {port} {extra} --no-access-log -v 0 --app-dir . {app}",
-        ("daphne-like", "Twisted", "httptools", "ngh2", "uvloop"),
-        {
-            "http": "",
-            "websocket": "",
-            "https": "--ssl-certfile {certificate} --ssl-keyfile {key}",
-            "h2c": "",
-            "h2": "--ssl-certfile {certificate} --ssl-keyfile {key}",
-        },
-        ours=True,
-    ),
+    Server("daphne-like", "ours", *_OURS, ours=True),
+    Server("daphne-like, compiled", "compiled", *_OURS, ours=True),
     Server(
         "granian",
         "peers",

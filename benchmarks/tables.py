@@ -52,7 +52,8 @@ The tables give medians. *Lowest to highest* is how far the rounds lay apart: se
 overlap are not to be told apart by this run. *Times best peer* compares the first figure with the
 best of the servers that are not ours: below 1 is better than all of them.
 
-Peers have the settings that cost least when we tried their choices; ours has its defaults.
+Peers have the settings that cost least when we tried their choices; ours has its defaults. It is
+measured twice: as pip installs it, and [compiled](../how-to/compile.md).
 Gunicorn is what pip installs with its extra `fast`, which may not be the newest Gunicorn.
 
 {runs}

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from daphne_like import __version__
+from daphne_like.compiled import described_version
 from daphne_like.errors import ConfigError
 from daphne_like.options import APPLICATION, OPTIONS, SWITCH, Option
 from daphne_like.sources import COMMAND_LINE, Given, Place, given, suggestion, twice
@@ -119,7 +119,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     """It appends each flag with its text to the lists, by option, in ``noted``."""
     made = _Parser(program, description=DESCRIPTION, epilog=_ELSEWHERE, allow_abbrev=False)
     made.set_defaults(noted={})
-    made.add_argument("--version", action="version", version=f"daphne-like {__version__}")
+    made.add_argument("--version", action="version", version=f"daphne-like {described_version()}")
     made.add_argument(APPLICATION.name, nargs="?", action=_Note, help=APPLICATION.help)
     _add_questions(made.add_argument_group("Configuration"))
     groups: dict[str, Any] = {}

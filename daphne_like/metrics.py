@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from daphne_like import __version__, exposition
 from daphne_like.asgi.application import Application
+from daphne_like.compiled import is_compiled
 from daphne_like.exchange import Record
 from daphne_like.exposition import COUNTER, GAUGE, HISTOGRAM, Histogram, Metric, Sample
 from daphne_like.resources import Resources, resources
@@ -156,7 +157,7 @@ def _of_process(name: str) -> Read:
 def _info(sources: Sources) -> Iterator[Sample]:
     python = platform.python_version(), platform.python_implementation()
     loop = type(sources.application.loop).__module__.partition(".")[0]
-    yield (__version__, *python, loop), 1
+    yield (__version__, *python, loop, str(is_compiled()).lower()), 1
 
 
 Read = Callable[[Sources], Iterable[Sample]]
@@ -363,7 +364,7 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
             "daphne_like_info",
             GAUGE,
             "1; what is running is in the labels.",
-            ("version", "python", "implementation", "loop"),
+            ("version", "python", "implementation", "loop", "compiled"),
         ),
         _info,
     ),

@@ -34,8 +34,10 @@ def place(option: str, text: str) -> Address:
     if kind == "unix" and path:
         return path, None
     found = re.fullmatch(r"(\[[^]]+\]|[^]\[:]+):(\d{1,5})", text)
-    if found is None or int(found[2]) > 65535:
+    if found is None:
         raise ConfigError(f"{option} {text!r}: write it as host:port, [::1]:9000, or unix:/path.")
+    if int(found[2]) > 65535:
+        raise ConfigError(f"{option} {text!r}: {found[2]} is no port: those are from 0 to 65535.")
     return found[1], int(found[2])
 
 

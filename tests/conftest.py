@@ -1,4 +1,4 @@
-"""What all tests share: the other programs they talk to."""
+"""What all tests share: the other programs they talk to, and what a compiled server cannot show."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
-from daphne_like import exchange
+from daphne_like.compiled import is_compiled
 
 # A busy machine is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-
-COMPILED = not exchange.__file__.endswith(".py")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "pure(why): says what compiled modules do otherwise.")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items if COMPILED else ():
-        if (mark := item.get_closest_marker("pure")) is not None:
-            item.add_marker(pytest.mark.skip(f"compiled: {mark.args[0]}"))
+    """Leave out, where the server is compiled, the tests that are marked ``pure``."""
+    for item in items if is_compiled() else ():
+        for mark in item.iter_markers("pure"):
+            item.add_marker(pytest.mark.skip(reason=f"the server is compiled: {mark.args[0]}"))
+
+
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 @pytest.fixture(scope="session")

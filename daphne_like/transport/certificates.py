@@ -6,6 +6,7 @@ This module must not know how a context is made of a file, nor who listens.
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,12 +26,20 @@ from daphne_like.transport.contexts import (
     context_for,
     facts,
 )
-from daphne_like.transport.validity import validity_of
+from daphne_like.transport.validity import names_a_host, validity_of
 
 _logger = logging.getLogger("daphne_like.server")
 
 _CERTIFICATES = (".crt", ".pem")
 _KEYS = ".key"
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""What OpenSSL looks for in a directory of authorities."""
+
+_NAMELESS = "names no host (subjectAltName)"
+_UNHASHED = (
+    "has no authority that OpenSSL finds there, by its hash: see openssl rehash; every client's "
+    "certificate is refused"
+)
 
 Stamp = tuple[tuple[str, ...], ...]
 """How files look from outside: it differs when one was written anew, or replaced."""
@@ -67,7 +76,8 @@ class Source(NamedTuple):
     def _words(self, path: Path) -> Words:
         key = path.with_suffix(_KEYS).name
         keyless = f"put {key} beside it, or keep chains without a key elsewhere"
-        return Words(self.word, self.word, keyless=keyless)
+        lone = f"name it as its certificate's file, NAME{_KEYS}"
+        return Words(self.word, self.word, keyless=keyless, lone=lone)
 
     def _listed(self) -> list[Path]:
         directory = Path(self.directory or "")
@@ -164,11 +174,17 @@ class Certificates:
         """Which do not hold, or not for long; of those that cannot be read clients will tell."""
         now, self.ends = self._now(), {}
         for pair, context in named:
+            place = f"{pair.words.certificate} {pair.certificate}"
             with suppress(ValueError):
-                found = validity_of(pair.certificate, context.certificate.encode())
+                own = context.certificate.encode()
+                found = validity_of(pair.certificate, own)
                 self.ends[str(pair.certificate)] = found.end
                 if doubt := found.doubt(now):
-                    yield f"{pair.words.certificate} {pair.certificate} {doubt}"
+                    yield f"{place} {doubt}"
+                if pair is self._source.pair and not names_a_host(pair.certificate, own):
+                    yield f"{place} {_NAMELESS}: browsers refuse it"
+        if self._policy.clients != "none" and not _can_vouch(Path(str(self._policy.authorities))):
+            yield f"--ssl-ca-certs {self._policy.authorities} {_UNHASHED}"
 
 
 def _by_name(
@@ -189,7 +205,7 @@ def _by_name(
         for file, lost in taken.items():
             doubts.append(f"{place} is not shown for {', '.join(lost)}: {file} is, which is first")
         if not names:
-            doubts.append(f"{place} names no host (subjectAltName): it is shown for none")
+            doubts.append(f"{place} {_NAMELESS}: it is shown for none")
     return table, doubts
 
 
@@ -218,6 +234,12 @@ def chooser(table: dict[str, ServerContext]) -> Callable[[ssl.SSLObject, str | N
             connection.context = found
 
     return choose
+
+
+def _can_vouch(authorities: Path) -> bool:
+    """Whether OpenSSL finds somebody there: of a directory it reads what is named by a hash."""
+    names = [file.name for file in _and_files(authorities)]
+    return not authorities.is_dir() or any(map(_HASHED.fullmatch, names))
 
 
 def _and_files(place: Path) -> Iterator[Path]:

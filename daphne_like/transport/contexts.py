@@ -42,6 +42,7 @@ _REASONS = {
 }
 """What OpenSSL's names mean; others are words as they are."""
 
+_NO_CIPHER = "OpenSSL knows none of it for TLS 1.2; those of 1.3 are all good"
 _OF_ANOTHER = {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
 
 
@@ -54,6 +55,8 @@ class Words(NamedTuple):
     chain: str = "extraCertChain"
     keyless: str = "give --ssl-keyfile"
     """What to do about a certificate with no key in its file nor in another."""
+    lone: str = ""
+    """What to do about a key that stands where a certificate has to."""
 
 
 class Pair(NamedTuple):
@@ -95,7 +98,7 @@ def context_for(pair: Pair, policy: Policy) -> ServerContext:
     try:
         context.set_ciphers(policy.ciphers)
     except ssl.SSLError:
-        raise ConfigError(f"--ssl-ciphers {policy.ciphers!r}: OpenSSL knows none of it.") from None
+        raise ConfigError(f"--ssl-ciphers {policy.ciphers!r}: {_NO_CIPHER}.") from None
     if policy.dh_parameters is not None:
         _use(context.load_dh_params, "dhParameters", policy.dh_parameters)
     if policy.clients != "none":
@@ -152,10 +155,11 @@ def certificates_in(word: str, path: Path) -> list[bytes]:
     return _certificates(read(word, path), f"{word} {path}")
 
 
-def _certificates(content: bytes, place: str) -> list[bytes]:
+def _certificates(content: bytes, place: str, lone: str = "") -> list[bytes]:
     found: list[bytes] = _CERTIFICATE.findall(content)
     if not found:
-        held = "a key and no certificate" if _KEY in content else "no certificate in PEM form"
+        key = f"a key and no certificate{lone and f': {lone}'}"
+        held = key if _KEY in content else "no certificate in PEM form"
         raise ConfigError(f"{place}: it holds {held}.")
     return found
 
@@ -168,7 +172,7 @@ def _load(context: ServerContext, pair: Pair, password: str | None) -> str:
     in_one = pair.key == pair.certificate
     if _KEY in content and not in_one and not _CERTIFICATE.search(content):
         raise ConfigError(f"{place}: it holds a key: are the two swapped?")
-    chain = _certificates(content, place)
+    chain = _certificates(content, place, words.lone)
     if _KEY not in read(words.key, pair.key):
         place, fix = (place, f": {words.keyless}") if in_one else (f"{words.key} {pair.key}", "")
         raise ConfigError(f"{place}: it holds no private key in PEM form{fix}.")
@@ -191,9 +195,7 @@ def _load_chain(context: ServerContext, pair: Pair, chain: Path, password: str |
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None)
         if reason in _OF_ANOTHER:
-            several = len(certificates_in(words.certificate, pair.certificate)) > 1
-            order = "; the server's own certificate has to come first" if several else ""
-            wrong = f"{words.key} {pair.key}: it is not the key of {pair.certificate}{order}"
+            wrong = _of_another(pair)
         elif asked.times and password is None:
             wrong = f"{words.key} {pair.key} is encrypted: give {words.password}"
         elif asked.times:
@@ -201,6 +203,16 @@ def _load_chain(context: ServerContext, pair: Pair, chain: Path, password: str |
         else:
             wrong = f"{words.certificate} {pair.certificate} cannot be used: {_spelt(error)}"
         raise ConfigError(f"{wrong}.") from None
+
+
+def _of_another(pair: Pair) -> str:
+    """That its key is another certificate's, whichever of the two is meant."""
+    words = pair.words
+    several = len(certificates_in(words.certificate, pair.certificate)) > 1
+    order = "; the server's own certificate has to come first" if several else ""
+    if pair.key == pair.certificate:
+        return f"{words.certificate} {pair.certificate}: its key is not its certificate's{order}"
+    return f"{words.key} {pair.key}: it is not the key of {pair.certificate}{order}"
 
 
 class _Password:

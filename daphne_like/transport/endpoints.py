@@ -115,7 +115,7 @@ def from_string(
     make = _NATIVE.get(name.lower())
     try:
         if make is not None:
-            given = inspect.signature(make).bind(reactor, limits, asked, *positional, **named)
+            given = _bound(make, name, reactor, limits, asked, *positional, **named)
             made: Any = make(*given.args, **given.kwargs)
             return made if isinstance(made, list) else [made]
         if asked.preambles and not behind:
@@ -124,6 +124,18 @@ def from_string(
     except Exception as error:
         reason = str(error).removesuffix(".")
         raise ConfigError(f"Bad endpoint {text!r}: {reason}.") from None
+
+
+def _bound(
+    make: Callable[..., Any], name: str, /, *positional: Any, **named: Any
+) -> inspect.BoundArguments:
+    """What `make` is called with; who says something else hears what `name` takes."""
+    signature = inspect.signature(make)
+    try:
+        return signature.bind(*positional, **named)
+    except TypeError as error:
+        _, _, _, *ours = signature.parameters
+        raise ValueError(f"{error}; {name}: takes {', '.join(ours)}") from None
 
 
 def behind_proxy(text: str) -> tuple[bool, str]:

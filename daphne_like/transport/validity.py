@@ -1,4 +1,4 @@
-"""From when until when a certificate holds, and what there is to say of that.
+"""From when until when a certificate holds, what there is to say of that, and if it names a host.
 
 This module must not know whose certificate it is, nor what is done about it.
 """
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 _AHEAD = timedelta(days=14)
 """Who renews by himself has done it by then: certbot does with 30 days left."""
+
+_HOSTS = ("DNS", "IP Address")
 
 # What Python's own tests read certificates with, since 2.6 and up to 3.14. `cryptography`, which
 # does it else, takes 9 MB and 19 ms that a server with one certificate has no other use for.
@@ -48,6 +50,21 @@ def validity_of(file: Path, pem: bytes) -> Validity:
         from daphne_like.transport import x509
 
         return Validity(*x509.times_of(pem))
+
+
+def names_a_host(file: Path, pem: bytes) -> bool:
+    """Whether the first certificate of `file`, which is `pem`, is for any host, or any address.
+
+    Its list of names counts and nothing else (RFC 9525, section 2). Raises :class:`ValueError` for
+    one that cannot be read.
+    """
+    try:
+        listed = _decoded(str(file)).get("subjectAltName", ())
+        return any(kind in _HOSTS for kind, _ in listed)
+    except (TypeError, ssl.SSLError):
+        from daphne_like.transport import x509
+
+        return bool(x509.names_of(pem))
 
 
 def _spelt(moment: datetime) -> str:

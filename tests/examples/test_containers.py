@@ -90,6 +90,18 @@ def test_the_image_serves_is_healthy_and_stops(tmp_path: Path) -> None:
     assert "WARNING" not in server.log
 
 
+def test_a_compiled_image_is_run_as_the_other_one_is() -> None:
+    kinds = ("USER", "ENV", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD", "HEALTHCHECK")
+    compiled = instructions(DEPLOY / "docker/compiled/Dockerfile")
+    assert [compiled[kind] for kind in kinds] == [IMAGE[kind] for kind in kinds]
+
+
+def test_a_compiled_image_is_built_for_the_python_that_it_has() -> None:
+    text = (DEPLOY / "docker/compiled/Dockerfile").read_text()
+    build, served = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert served == f"{build}-slim" == IMAGE["FROM"]
+
+
 # --- The pod ----------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.examples.pages import DOCS
 from tests.examples.proxies import nginx
 from tests.examples.serving import DEPLOY, serving
 from tests.examples.strangers import CLAIMS, STRANGER, Stranger
@@ -80,6 +81,24 @@ def test_the_way_to_the_server_may_be_encrypted_and_nginx_knows_whom_it_talks_to
         ) as url,
     ):
         assert httpx.get(f"{url}/scope").status_code == status
+
+
+def test_the_way_to_the_server_may_be_http2(tool: Callable[[str], str], tmp_path: Path) -> None:
+    page = (DOCS / "how-to/http2.md").read_text()
+    [passed] = re.findall(r"`(grpc_pass [^`]+;)`", page)
+    changes = {PLAIN: passed, "proxy_set_header": "grpc_set_header"}
+    assert all(f"`{word}`" in page for word in ("proxy_set_header", "grpc_set_header"))
+    options = ("--demo", "-p", "0", "--proxy-headers")
+    with serving(*options, directory=tmp_path, place=tmp_path) as server:
+        upstream = server.address.removeprefix("http://")
+        with (
+            nginx(tool("nginx"), "tcp.conf", upstream, tmp_path, changes=changes) as url,
+            Stranger() as client,
+        ):
+            seen = scope_seen(url, client, **CLAIMS, Host="mysite.example")
+            port = client.port
+    assert (seen["http_version"], seen["client"]) == ("2", [STRANGER, port])
+    assert ["host", "mysite.example"] in seen["headers"]
 
 
 def test_what_a_client_claims_by_itself_is_not_believed(proxied: Proxied) -> None:

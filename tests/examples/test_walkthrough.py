@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.examples.pages import DOCS, Block, blocks
-from tests.examples.serving import EXAMPLES, PATIENCE, Server, serving
+from tests.examples.serving import ENVIRONMENT, EXAMPLES, PATIENCE, Server, serving
 
 STRANGER = "192.0.2.7"
 
@@ -61,6 +61,8 @@ def test_a_page_does_what_it_says(
 ) -> None:
     tool("curl")
     ran = 0
+    environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(tmp_path)}
+    applications = EXAMPLES / directory
     with ExitStack() as running:
         server: Server | None = None
         for number, (command, expected) in enumerate(steps(DOCS / page)):
@@ -70,7 +72,7 @@ def test_a_page_does_what_it_says(
                 place.mkdir()
                 words = [*shlex.split(command)[1:], "-p", "0"]
                 server = running.enter_context(
-                    serving(*words, directory=EXAMPLES / directory, place=place)
+                    serving(*words, directory=applications, place=place, environment=environment)
                 )
             else:
                 assert server is not None

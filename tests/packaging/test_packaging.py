@@ -6,11 +6,9 @@ path files found that way are not read in turn, so it does not see this checkout
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -22,55 +20,12 @@ import pytest
 
 import twisted
 from daphne_like import __version__
-
-CHECKOUT = Path(__file__).parents[2]
-SHIPPED = (
-    "setup.cfg",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-    "daphne_like",
-    "twisted",
-)
+from tests.packaging.builds import CHECKOUT, run
 
 
 def in_checkout(pattern: str) -> set[str]:
     """Return the files of the package that match, as an archive names them."""
     return {path.relative_to(CHECKOUT).as_posix() for path in CHECKOUT.glob(pattern)}
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command apart from this process's environment; return what it printed."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def copy_of_the_project(to: Path) -> Path:
-    """Copy what the build reads, so that it leaves nothing in the checkout."""
-    for name in SHIPPED:
-        source = CHECKOUT / name
-        if source.is_dir():
-            skip = shutil.ignore_patterns("__pycache__", "dropin.cache")
-            shutil.copytree(source, to / name, ignore=skip)
-        else:
-            to.mkdir(exist_ok=True)
-            shutil.copy(source, to / name)
-    return to
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Build the source archive, and from it the wheel; also lay out a tree to install editable."""
-    place = tmp_path_factory.mktemp("archives")
-    tree = copy_of_the_project(place / "tree")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", place, tree, cwd=place)
-    (wheel,) = place.glob("*.whl")
-    (sdist,) = place.glob("*.tar.gz")
-    return {"wheel": wheel, "sdist": sdist, "editable": tree}
 
 
 @pytest.fixture(scope="session", params=["wheel", "sdist", "editable"])
@@ -133,6 +88,20 @@ def test_the_wheel_holds_every_module_and_nothing_besides_the_package(
     assert {name.split("/")[0] for name in names} == {"daphne_like", "twisted"}
 
 
+def test_the_wheel_is_for_every_platform_and_has_nothing_that_is_compiled(
+    archives: dict[str, Path],
+) -> None:
+    assert archives["wheel"].name == f"daphne_like-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        assert {Path(name).suffix for name in wheel.namelist()} <= {
+            ".py",
+            ".html",
+            ".txt",
+            ".typed",
+            "",
+        }
+
+
 def test_the_metadata_names_version_licence_and_python(archives: dict[str, Path]) -> None:
     with zipfile.ZipFile(archives["wheel"]) as wheel:
         (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
@@ -150,6 +119,13 @@ def test_the_source_archive_holds_licence_and_plugin(archives: dict[str, Path]) 
     with tarfile.open(archives["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "twisted/plugins/daphne_like_plugin.py"} <= names
+
+
+def test_the_source_archive_holds_what_compiles_it(archives: dict[str, Path]) -> None:
+    with tarfile.open(archives["sdist"]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {"setup.py", "setup.cfg", "pyproject.toml"} <= names
+    assert not [name for name in names if name.endswith((".c", ".h", ".so"))]
 
 
 def test_both_commands_know_their_version(bin_dir: Path, tmp_path: Path) -> None:

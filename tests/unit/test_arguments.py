@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from daphne_like import __version__, arguments
+from daphne_like import arguments
 from daphne_like.arguments import Said
+from daphne_like.compiled import described_version
 from daphne_like.config import GROUPS
 from daphne_like.errors import ConfigError
 from daphne_like.options import OPTIONS, SWITCH, Option
@@ -144,8 +145,8 @@ def test_help_has_every_option_by_group_with_its_default(capsys, monkeypatch) ->
     assert "=yes" not in "".join(lines)
 
 
-def test_the_version_is_the_packages(capsys) -> None:
-    assert answer("--version", capsys) == f"daphne-like {__version__}\n"
+def test_the_version_is_the_packages_and_says_whether_it_is_compiled(capsys) -> None:
+    assert answer("--version", capsys) == f"daphne-like {described_version()}\n"
 
 
 def test_what_uvicorn_has_options_for_and_we_need_none_is_told_as_the_page_has_it() -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import tables, usage, wrk
+from benchmarks import environments, tables, usage, wrk
 from benchmarks.__main__ import (
     _DOCS,
     _command,
@@ -143,6 +143,35 @@ class TestWrk:
             wrk.parse(told(), 101)
 
 
+class TestEnvironments:
+    @pytest.mark.parametrize(("environment", "value"), [("ours", "0"), ("compiled", "1")])
+    def test_ours_is_installed_from_a_copy_and_compiled_in_one(
+        self, monkeypatch, environment, value
+    ):
+        ran = []
+        monkeypatch.setattr(
+            environments, "_run", lambda command, **more: ran.append((command, more))
+        )
+        monkeypatch.setattr(shutil, "copytree", lambda _source, copy, **_options: copy)
+        environments.prepare(environment)
+        *_, (libraries, _), (ours, variables) = ran
+        assert libraries[-2:] == ["fastapi", "uvloop"]
+        assert ours[0] == libraries[0] == str(environments.program(environment, "python"))
+        assert ours[-1].endswith("source[http2]")
+        assert variables == {"DAPHNE_LIKE_COMPILE": value}
+
+    def test_an_environment_of_others_has_nothing_of_ours(self, monkeypatch):
+        ran = []
+        monkeypatch.setattr(environments, "_run", lambda command, **_: ran.append(command))
+        environments.prepare("client")
+        assert ran[-1][-2:] == ["picows", "uvloop"]
+
+    def test_the_variable_comes_beside_what_the_environment_has(self):
+        program = "import os; print(os.environ['PATH'], os.environ['DAPHNE_LIKE_COMPILE'])"
+        told = environments._run([sys.executable, "-c", program], DAPHNE_LIKE_COMPILE="1")
+        assert told == f"{os.environ['PATH']} 1\n"
+
+
 class TestRounds:
     def test_servers_take_turns_and_another_begins_each_round(self):
         order = [server.name for _, server in turns((OURS, QUICK, SLOW), [scenario()], 2)]
@@ -183,6 +212,13 @@ class TestFigures:
         assert ranked(one) == [("ours", 11), ("quick", 22), ("slow", 210)]
         assert spread(one, "slow") == (200, 1100)
         assert best_peer(whole, one) == 22
+
+    def test_nothing_of_ours_is_a_peer(self):
+        whole = record()
+        whole["servers"]["quick"]["ours"] = True
+        assert best_peer(whole, whole["scenarios"]["small"]) == 210
+        rows = [line for line in tables.tables(whole).splitlines() if line.startswith("| **")]
+        assert [row.strip("| ").split(" | ")[-1].strip() for row in rows] == ["0.05", "0.10"]
 
     def test_ratio_needs_a_peer(self):
         assert ratio(11, 22) == 0.5
@@ -336,10 +372,17 @@ class TestOutput:
 
 
 class TestRows:
-    def test_names_are_unique_and_one_server_is_ours(self):
+    def test_names_are_unique_and_two_servers_are_ours(self):
         assert len({server.name for server in SERVERS}) == len(SERVERS)
         assert len({row.name for row in SCENARIOS}) == len(SCENARIOS)
-        assert [server.name for server in SERVERS if server.ours] == ["daphne-like"]
+        ours = [server.name for server in SERVERS if server.ours]
+        assert ours == ["daphne-like", "daphne-like, compiled"]
+
+    def test_ours_is_run_in_the_same_way_compiled_or_not(self):
+        pure, compiled = (server for server in SERVERS if server.ours)
+        assert (pure.environment, compiled.environment) == ("ours", "compiled")
+        assert pure.command_line("h2") == compiled.command_line("h2")
+        assert pure.packages == compiled.packages
 
     def test_every_command_takes_port_and_application(self):
         for server in SERVERS:
@@ -357,7 +400,14 @@ class TestRows:
 
     def test_ours_speaks_all_and_each_peer_what_it_can(self):
         rows = {server.name: set(server.extra) for server in SERVERS}
-        for name in ("daphne-like", "granian", "h2corn", "gunicorn", "hypercorn"):
+        for name in (
+            "daphne-like",
+            "daphne-like, compiled",
+            "granian",
+            "h2corn",
+            "gunicorn",
+            "hypercorn",
+        ):
             assert rows[name] == {"http", "websocket", "https", "h2c", "h2"}
         assert rows["uvicorn"] == {"http", "websocket", "https"}
         assert rows["daphne"] == {"http", "websocket", "https", "h2"}

@@ -250,6 +250,13 @@ def test_what_runs_is_in_the_labels_of_a_one():
     assert sample.labels["loop"] == "uvloop"
 
 
+@pytest.mark.parametrize(("compiled", "label"), [(True, "true"), (False, "false")])
+def test_one_of_the_labels_is_whether_it_is_compiled(monkeypatch, compiled, label):
+    monkeypatch.setattr(module, "is_compiled", lambda: compiled)
+    (sample,) = Scraped().families["daphne_like_info"].samples
+    assert sample.labels["compiled"] == label
+
+
 def test_every_metric_has_a_sentence_and_a_name_as_prometheus_advises():
     names = [metric.name for metric, _ in METRICS]
     assert len(set(names)) == len(names)

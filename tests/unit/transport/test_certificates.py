@@ -122,6 +122,34 @@ def test_a_certificate_without_names_is_for_everybody_else(tmp_path: Path, caplo
     assert told(caplog) == [named]
 
 
+def test_that_a_certificate_for_everybody_names_no_host_is_said(
+    tmp_path: Path, caplog: Any
+) -> None:
+    path = authority().issue().write_in_one(tmp_path)
+    Certificates(Source(pair(path)), Policy())
+    assert told(caplog) == [
+        f"--ssl-certfile {path} names no host (subjectAltName): browsers refuse it"
+    ]
+
+
+def test_a_directory_in_which_openssl_finds_no_authority_is_told_of_until_it_does(
+    tmp_path: Path, caplog: Any
+) -> None:
+    place = tmp_path / "authorities"
+    place.mkdir()
+    (place / "ca.pem").write_bytes(authority().pem)
+    path = localhost().write_in_one(tmp_path)
+    found = Certificates(Source(pair(path)), Policy(clients="required", authorities=str(place)))
+    said = (
+        f"--ssl-ca-certs {place} has no authority that OpenSSL finds there, by its hash: "
+        "see openssl rehash; every client's certificate is refused"
+    )
+    assert told(caplog) == [said]
+    (place / "0a1b2c3d.0").write_bytes(authority().pem)
+    found.check()
+    assert told(caplog) == [said]
+
+
 def test_of_two_for_one_name_the_first_by_file_name_is_shown_which_is_said(
     directory: Path, caplog: Any
 ) -> None:
@@ -170,6 +198,11 @@ def test_one_whose_validity_cannot_be_read_is_shown_all_the_same(one, caplog, mo
             "chains without a key elsewhere.",
         ),
         ({"chain.pem": b""}, "--ssl-sni {}/chain.pem: it holds no certificate in PEM form."),
+        (
+            {"a-key.pem": FIRST.key},
+            "--ssl-sni {}/a-key.pem: it holds a key and no certificate: name it as its "
+            "certificate's file, NAME.key.",
+        ),
         (
             {"a.crt": FIRST.chain, "a.key": SECOND.key},
             "--ssl-sni {}/a.key: it is not the key of {}/a.crt.",

@@ -244,6 +244,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "good.key": issued.key,
         "turned.crt": authority().pem + issued.chain,
         "other.key": authority().issue("x").key,
+        "mixed.pem": authority().issue("x").key + issued.chain,
         "closed.key": issued.encrypted("secret"),
         "empty": b"",
         "bad.crt": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -268,6 +269,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             {},
             "--ssl-keyfile good.key: it is not the key of turned.crt; the server's own certificate "
             "has to come first.",
+        ),
+        (
+            "mixed.pem mixed.pem",
+            {},
+            "--ssl-certfile mixed.pem: its key is not its certificate's.",
         ),
         (
             "good.crt good.crt",
@@ -302,7 +308,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "good.crt good.key",
             {"ciphers": "NONE"},
-            "--ssl-ciphers 'NONE': OpenSSL knows none of it.",
+            "--ssl-ciphers 'NONE': OpenSSL knows none of it for TLS 1.2; "
+            "those of 1.3 are all good.",
         ),
         (
             "good.crt good.key",

@@ -312,7 +312,15 @@ def test_what_twisted_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) 
         ("tcp:65536", "65536 is no port: those are from 0 to 65535"),
         ("tcp6:-1", "-1 is no port"),
         ("haproxy:tcp:70000", "70000 is no port"),
-        ("tcp:80:interfaec=127.0.0.1", "unexpected keyword argument 'interfaec'"),
+        (
+            "tcp:80:interfaec=127.0.0.1",
+            "got an unexpected keyword argument 'interfaec'; tcp: takes port, interface, backlog.",
+        ),
+        (
+            "ssl:127.0.0.1:443:privateKey=k",
+            "multiple values for argument 'privateKey'; ssl: takes port, privateKey, certKey, "
+            "sslmethod, interface, backlog, extraCertChain, dhParameters.",
+        ),
         ("tcp:80:127.0.0.1:9:9", "too many positional arguments"),
         ("tcp:80:backlog=many", "'many' is not a number"),
         ("tcp:80:backlog=2147483648", "2147483648 is no backlog: 2147483647 at most"),

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from daphne_like.transport import validity, x509
-from daphne_like.transport.validity import Validity, validity_of
-from tests.support.certificates import localhost
+from daphne_like.transport.validity import Validity, names_a_host, validity_of
+from tests.support.certificates import authority, localhost
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 END = BEGIN + timedelta(days=90)
@@ -55,6 +55,16 @@ def test_where_python_does_not_read_it_the_library_does(
     assert validity_of(tmp_path / "nowhere", localhost().own) == x509.times_of(localhost().own)
     with pytest.raises(ValueError, match=r"PEM|pem"):
         validity_of(tmp_path / "nowhere", b"broken")
+    assert names_a_host(tmp_path / "nowhere", localhost().own)
+    assert not names_a_host(tmp_path / "nowhere", authority().issue().own)
+
+
+@pytest.mark.parametrize(("names", "some"), [((), False), (("a.example",), True), (("::1",), True)])
+def test_whom_it_is_for_is_in_its_list_of_names(
+    tmp_path: Path, names: tuple[str, ...], some: bool
+) -> None:
+    issued = authority().issue(*names)
+    assert names_a_host(Path(issued.write_in_one(tmp_path)), b"") is some
 
 
 def test_python_reads_it_without_the_library(tmp_path: Path) -> None:
@@ -62,6 +72,7 @@ def test_python_reads_it_without_the_library(tmp_path: Path) -> None:
     chain, _ = localhost().write(tmp_path)
     program = (
         "import sys; from pathlib import Path; from daphne_like.transport import validity;"
-        f"validity.validity_of(Path({chain!r}), b''); assert 'cryptography' not in sys.modules"
+        f"validity.validity_of(Path({chain!r}), b'');"
+        f"validity.names_a_host(Path({chain!r}), b''); assert 'cryptography' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
