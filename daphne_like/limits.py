@@ -14,6 +14,10 @@ from daphne_like.limits_workers import WorkerLimits
 KIB = 1024
 MIB = 1024 * KIB
 
+A_TURN = 128 * KIB
+"""Bytes of one connection that come at once, after which it is everybody else's turn: as long as so
+much comes uvloop reads on, 32 times in one turn of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits(WorkerLimits):

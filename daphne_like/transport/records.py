@@ -16,6 +16,7 @@ from twisted.internet.interfaces import INegotiated
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from zope.interface import implementer
 
+from daphne_like.limits import A_TURN
 from daphne_like.transport.arrival import ArrivingTransport
 from daphne_like.transport.handshakes import Handshakes
 
@@ -31,9 +32,6 @@ little more than this, whatever it has carried.
 
 _BULK = 64 * 1024
 """Bytes that are encrypted at a time, into the buffer that all connections have in common."""
-
-_MUCH = 128 * 1024
-"""Bytes that come at once, after which it is everybody else's turn."""
 
 _AROUND = {"TLSv1.2": 29, "TLSv1.3": 22}
 """Bytes of a record beside what it carries, at the most where nobody pads."""
@@ -91,7 +89,7 @@ class Records(ArrivingTransport):
         size = len(data)
         if size > _PORTION or self._empty:
             plain = b"".join(self._portions(data))
-            if size > _MUCH:
+            if size > A_TURN:
                 self._rest()
         else:
             self._feed(data)
@@ -109,7 +107,7 @@ class Records(ArrivingTransport):
             self._loop.call_soon(self._end_reading)
 
     def _rest(self) -> None:
-        """Let others go first: as long as so much comes uvloop reads on, 32 times in one turn."""
+        """Let others go first."""
         self._native.pause_reading()
         self._loop.call_soon(self._read_on)
 

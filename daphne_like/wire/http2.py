@@ -18,6 +18,7 @@ from zope.interface import classImplements
 from daphne_like.errors import RemoteFault
 from daphne_like.exchange import Address, Exchange, Fields, Open, Request, Snapshot
 from daphne_like.headers import Framing
+from daphne_like.limits import A_TURN
 from daphne_like.tally import Bucket
 from daphne_like.wire import http2_engine as engine_room
 from daphne_like.wire.http2_engine import (
@@ -39,9 +40,6 @@ from daphne_like.wire.http2_request import Head, HeadReader
 from daphne_like.wire.http2_stream import NOTHING, PUSHED, SUPPORTS, HTTP2Stream
 from daphne_like.wire.http2_time import Patience
 from daphne_like.wire.shared import Shared, address_of, nobody_knows, security_of
-
-_MUCH = 128 * 1024
-"""Bytes that come at once, after which it is everybody else's turn."""
 
 
 class _Promised(NamedTuple):
@@ -345,8 +343,7 @@ class HTTP2Connection(Patience):
         self._take_events()
         self._reading = False
         self.flush()
-        if len(data) > _MUCH:
-            # As long as so much comes at once uvloop reads on, 32 times in one turn.
+        if len(data) > A_TURN:
             self.transport.pauseProducing()
             self.later(self.transport.resumeProducing)
 
