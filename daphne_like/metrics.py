@@ -271,8 +271,8 @@ METRICS: tuple[tuple[Metric, Read], ...] = (
         Metric(
             "daphne_like_tls_certificate_reloads_total",
             COUNTER,
-            "Times that changed certificates were read again, by how it ended: complete, or failed "
-            "where those of before are kept.",
+            "Times that a listener's certificates were read again, by how it ended: complete, or "
+            "failed where those of before are kept.",
             ("outcome",),
         ),
         _reloads,

@@ -210,6 +210,7 @@ class RequestReader:
         upgraded = self._feed_head(head)
         method = self._parser.get_method()
         end_of_line = head.index(b"\r\n")
+        # A line may be short, and mypyc takes no slice that ends before it begins.
         line = head[:end_of_line]
         version = _VERSIONS.get(line[-9:])
         if version is None:
